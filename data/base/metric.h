@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Metrics: one page of counters per process, in shared memory, each written by its process alone.
+ *
+ * Readers sum pages; nothing is locked and nothing is reset. A process that was given no page counts into a
+ * private one, so counting code never asks. */
+#ifndef POLYNYA_BASE_METRIC_H
+#define POLYNYA_BASE_METRIC_H
+
+#include "data/base/bytes.h"
+#include "data/base/reason.h"
+
+enum metric {
+#define METRIC(id, kind, name, labels, help) METRIC_##id,
+#include "data/base/metric.def"
+#undef METRIC
+    METRIC_COUNT
+};
+
+struct metric_page {
+    uint64_t value[METRIC_COUNT];
+    uint64_t reason[REASON_COUNT];
+};
+
+/* The calling process' page; set once after fork. NULL gives the private page back. */
+extern struct metric_page *metric_page;
+void metric_use_page(struct metric_page *page);
+
+static inline void metric_add(enum metric m, uint64_t n)
+{
+    __atomic_store_n(&metric_page->value[m], metric_page->value[m] + n, __ATOMIC_RELAXED);
+}
+
+static inline void metric_sub(enum metric m, uint64_t n)
+{
+    metric_add(m, -n);
+}
+
+static inline void metric_set(enum metric m, uint64_t v)
+{
+    __atomic_store_n(&metric_page->value[m], v, __ATOMIC_RELAXED);
+}
+
+static inline void metric_count(enum metric m)
+{
+    metric_add(m, 1);
+}
+
+static inline void metric_reason(enum reason r)
+{
+    __atomic_store_n(&metric_page->reason[r], metric_page->reason[r] + 1, __ATOMIC_RELAXED);
+}
+
+/* The metric over all pages: summed, or the greatest for LARGEST. */
+uint64_t metric_total(enum metric m, const struct metric_page *const *pages, size_t count);
+uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pages, size_t count);
+/* Prometheus text format 0.0.4; w is full if it did not fit (64 KiB always does). */
+void metric_format(struct writer *w, const struct metric_page *const *pages, size_t count);
+/* Moves what a dead process counted into `into`, and zeroes its page: counters stay, gauges end with it. */
+void metric_retire(struct metric_page *dead, struct metric_page *into);
+
+#endif

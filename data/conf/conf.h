@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration: what polynya.yaml(5) says, checked and with defaults filled in.
+ *
+ * settings.def is the one table of settings: key, type, range, default and a line of documentation. The
+ * loader, `polynyad -nv` and the man page are made from it. A loaded conf never changes; a reload loads another. */
+#ifndef POLYNYA_CONF_CONF_H
+#define POLYNYA_CONF_CONF_H
+
+#include "data/base/log.h"
+#include "data/base/text.h"
+
+enum conf_protocol { CONF_HTTPS, CONF_HTTP };
+enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
+
+struct conf_listen {
+    union sock_addr address;
+    enum conf_protocol protocol;
+};
+
+struct conf_certificate {
+    const char *chain; /* paths; relative ones are taken from the folder of the config file */
+    const char *key;
+};
+
+struct conf_server {
+    union sock_addr address;
+    const char *tls_name; /* NULL: UDP and TCP */
+};
+
+struct conf_list {
+    const char *name;
+    const char *const *urls;
+    unsigned url_count;
+    const char *root; /* path of the pinned root document */
+    bool allow_special_use;
+};
+
+/* All times in milliseconds, all sizes in bytes. */
+struct conf {
+    const char *file;
+    const char *state_dir;
+    const char *control; /* path of the unix socket; default <state-dir>/control.sock */
+    const char *user;    /* NULL: stay who we are */
+    unsigned workers;    /* resolved: never 0 */
+    enum log_level log_level;
+
+    struct conf_listen *listen;
+    unsigned listen_count;
+
+    struct {
+        struct conf_certificate *certificates;
+        unsigned count;
+        uint64_t ticket_rotation;
+    } tls;
+
+    struct {
+        const char *path;       /* "/dns-query"; the raw path is this + "/raw" */
+        const char *static_file; /* served at / if set, text/html; the demo mirrors and landing pages use it */
+    } http;
+
+    struct {
+        struct conf_server *servers;
+        unsigned count;
+        uint64_t try_timeout;   /* one try of one server */
+        uint64_t total_timeout; /* the whole lookup */
+        uint64_t answer_timeout; /* after which the client gets what there is: at most 1400 */
+        unsigned tries;
+        unsigned lookups;       /* in flight per worker */
+        unsigned waiters;       /* requests waiting for one lookup */
+        uint64_t failure_min, failure_max; /* how long failures are cached (RFC 9520) */
+    } upstream;
+
+    struct {
+        uint64_t size;        /* on disk, all generations */
+        uint64_t memory;      /* packet cache of one worker */
+        uint64_t ttl_max, ttl_min, negative_max;
+    } cache;
+
+    struct {
+        struct conf_list *lists;
+        unsigned list_count;
+        enum conf_dnssec dnssec;
+        uint64_t poll; /* how often file: lists are looked at besides inotify */
+    } steering;
+
+    struct {
+        bool enabled;
+        union sock_addr address;
+    } metrics;
+
+    struct {
+        unsigned streams;             /* concurrent requests of a connection */
+        uint64_t header_list;         /* bytes of one request's header fields */
+        uint64_t idle_timeout;        /* no request open */
+        uint64_t read_timeout;        /* handshake, a header or a body under way */
+        uint64_t write_timeout;       /* bytes to send and none taken */
+        unsigned connections;         /* per process */
+        unsigned connections_per_prefix; /* per process and client /32 or /64 */
+        uint64_t drain_timeout;       /* how long an old generation may finish its streams */
+    } limits;
+};
+
+/* Loads and checks FILE. On failure NULL, and error holds "file:line: key: what" (without a line where none
+ * is to blame). Certificates are not opened here. Free with conf_free. */
+struct conf *conf_load(const char *path, char *error, size_t cap);
+/* The same from memory; name stands for the file in messages. For tests and fuzzing. */
+struct conf *conf_parse(const char *name, struct bytes yaml, char *error, size_t cap);
+void conf_free(struct conf **c);
+/* The effective config as YAML that conf_load accepts and that gives the same conf. */
+void conf_print(const struct conf *c, struct writer *w);
+
+#endif

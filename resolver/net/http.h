@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A request and its answer, whatever protocol carried them.
+ *
+ * A handler is called once per complete request (headers and whole body) and answers it with http_respond
+ * exactly once: at once or in a later turn of the loop. The stream lives until then, even when its client has
+ * reset it or its connection is gone: then the answer is thrown away. So a handler never learns of, and never has to
+ * undo, a vanished client; and a reset stream counts against its connection's cap until it was answered. */
+#ifndef POLYNYA_NET_HTTP_H
+#define POLYNYA_NET_HTTP_H
+
+#include "data/base/arena.h"
+#include "data/base/reason.h"
+#include "data/base/text.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
+
+enum { HTTP_BODY_MAX = 65535, HTTP_TARGET_MAX = 16384 };
+
+/* Borrowed from the stream; valid until it is answered. */
+struct http_request {
+    enum http_method method;
+    struct bytes path;         /* before '?', as sent */
+    struct bytes query;        /* after '?', without it; may be empty */
+    struct bytes content_type; /* empty if there was none */
+    struct bytes body;
+};
+
+enum http_cache { HTTP_NO_STORE, HTTP_MAX_AGE, HTTP_PRIVATE };
+
+struct http_response {
+    uint16_t status;
+    enum http_cache cache;
+    uint32_t max_age;         /* seconds, for HTTP_MAX_AGE and HTTP_PRIVATE */
+    const char *content_type; /* static text; NULL with an empty body */
+    const char *allow;        /* static text or NULL (405) */
+    struct bytes body;        /* static, or from http_alloc of the same stream; HEAD drops it and keeps content-length */
+};
+
+/* Embedded at the head of what h1 and h2 keep per request. */
+struct http_stream {
+    const struct http_protocol *protocol;
+    struct arena arena; /* for the handler, too; limited */
+    void *user;         /* the handler's own */
+    union sock_addr client;
+};
+
+struct http_protocol {
+    void (*respond)(struct http_stream *s, const struct http_response *r);
+};
+
+struct http_handler {
+    void *self;
+    void (*request)(void *self, struct http_stream *s, const struct http_request *r);
+};
+
+/* Memory that lives as long as the stream; NULL past the stream's limit. */
+static inline void *http_alloc(struct http_stream *s, size_t n)
+{
+    return arena_alloc(&s->arena, n);
+}
+
+static inline void http_respond(struct http_stream *s, const struct http_response *r)
+{
+    s->protocol->respond(s, r);
+}
+
+/* A small text/plain answer from the reason's row, no-store; counts the reason. allow is for 405. */
+void http_fail(struct http_stream *s, enum reason why, const char *allow);
+/* The value of parameter `name` in a query string, still percent-encoded; .data NULL if absent. */
+struct bytes http_parameter(struct bytes query, struct bytes name);
+
+#endif

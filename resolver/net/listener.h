@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Listening sockets of one process, their connections, and how they end.
+ *
+ * A front owns every connection accepted through it and enforces the limits over all of them. Draining: stop
+ * accepting, GOAWAY on h2, `connection: close` on h1, idle connections close at once, the others when their
+ * streams are answered; `drained` is called when the last is gone. */
+#ifndef POLYNYA_NET_LISTENER_H
+#define POLYNYA_NET_LISTENER_H
+
+#include <ev.h>
+
+#include "resolver/net/http.h"
+
+struct front;
+struct tls_server;
+
+struct front_limits {
+    unsigned streams;
+    size_t header_list;
+    double idle_timeout, read_timeout, write_timeout; /* seconds */
+    unsigned connections, connections_per_prefix;
+};
+
+/* NULL without memory. limits are copied. */
+struct front *front_new(struct ev_loop *loop, const struct front_limits *limits);
+/* Accepts on fd (listening, non-blocking, stays the caller's) and serves handler. tls NULL: in clear, HTTP/1.1
+ * or HTTP/2 with prior knowledge. Both are borrowed for the front's life. */
+bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler);
+void front_drain(struct front *f, void (*drained)(void *self), void *self);
+/* Closes what is left. Streams not yet answered must have been answered before. */
+void front_free(struct front **f);
+/* Connections open now. */
+unsigned front_connections(const struct front *f);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The servers we ask, and one lookup over them.
+ *
+ * Every byte of a reply is an attacker's: a reply counts only if it came from the server asked, to the port
+ * asked from, with the ID, the question and the 0x20 case sent; anything else is dropped and counted, and the lookup
+ * waits on. A truncated reply is asked again over TCP. A try that times out moves on to the next server;
+ * servers are judged over many names, and with all of them on hold they are tried anyway. */
+#ifndef POLYNYA_RESOLVER_UPSTREAM_H
+#define POLYNYA_RESOLVER_UPSTREAM_H
+
+#include <ev.h>
+
+#include "data/conf/conf.h"
+#include "data/dns/msg.h"
+
+struct upstream;
+struct upstream_lookup;
+
+/* reply is borrowed for the call; empty unless why is REASON_OK. A reply is a whole message with the right ID and
+ * question (case as in q->name), RCODE NOERROR or NXDOMAIN. SERVFAIL, REFUSED, FORMERR, NOTIMP from one server
+ * move on to the next; from all, why says so. */
+typedef void upstream_done(void *self, enum reason why, struct bytes reply);
+
+struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf);
+/* Lookups under way end with REASON_UPSTREAM_DEAD. */
+void upstream_free(struct upstream **u);
+/* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once, never before
+ * this returns; NULL when nothing could be started (no memory): then done is not called. */
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done, void *self);
+
+struct upstream_state {
+    union sock_addr address;
+    bool on_hold;
+    uint32_t rtt_ms; /* smoothed, 0 if never measured */
+    uint64_t queries, timeouts;
+};
+/* For `polynya status`: fills at most cap rows, returns how many servers there are. */
+unsigned upstream_states(const struct upstream *u, struct upstream_state *out, unsigned cap);
+
+#endif
