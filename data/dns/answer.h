@@ -5,9 +5,10 @@
  *
  *   struct answer_head | ttl offsets (u16 × ttl_count) | DNS message without OPT
  *
- * The message's question holds the lower-cased name; answer_render copies it, sets ID, RD and CD, puts back the question
- * as asked, subtracts the age at the TTL offsets and appends OPT, EDE and padding. Blocks are host-endian and
- * never leave the machine; a block is only read through answer_open, which refuses what is not whole. */
+ * The message's question holds the lower-cased name; answer_render copies it, sets ID, RD and CD, puts back
+ * the question as asked, subtracts the age at the TTL offsets and appends OPT, EDE and padding. Blocks are
+ * host-endian and never leave the machine; a block is only read through answer_open, which refuses what is
+ * not whole. */
 #ifndef POLYNYA_DNS_ANSWER_H
 #define POLYNYA_DNS_ANSWER_H
 
@@ -26,12 +27,14 @@ enum answer_flag {
 };
 
 struct answer_head {
-    uint64_t checksum; /* SipHash of all that follows it, under a fixed key: against torn files, not forgers */
+    uint64_t
+        checksum; /* SipHash of all that follows it, under a fixed key: against torn files, not forgers */
     uint8_t version;
     uint8_t flags;
     uint16_t rcode;
     uint32_t stored; /* Unix seconds at which the TTLs in the message are exact */
-    uint32_t ttl;    /* seconds the answer lives from `stored`: least TTL, bounded by SOA TTL and MINIMUM if negative */
+    uint32_t ttl;    /* seconds the answer lives from `stored`: least TTL, bounded by SOA TTL and MINIMUM if
+                        negative */
     uint16_t ttl_count;
     uint16_t wire_len;
 };
@@ -43,6 +46,10 @@ struct answer {
     struct bytes wire;
 };
 
+/* Lays head (checksum not yet set), ttl_count offsets and wire_len bytes of message out as a block. wire may
+ * lie in block itself, not before where it will stand. The block's length, 0 if cap is too small. */
+size_t answer_seal(const struct answer_head *head, const uint16_t *ttl_at, const uint8_t *wire,
+                   uint8_t *block, size_t cap);
 /* False if the block is cut, foreign, or fails its checksum. `verify` false skips the checksum: for blocks
  * that never left this process' memory. */
 bool answer_open(struct bytes block, bool verify, struct answer *out);
@@ -56,22 +63,22 @@ void answer_key(const struct dns_query *q, struct answer_key *out);
 bool answer_key_equal(const struct answer_key *a, const struct answer_key *b);
 
 struct answer_limits {
-    uint32_t ttl_max;      /* seconds; longer TTLs are cut */
+    uint32_t ttl_max; /* seconds; longer TTLs are cut */
     uint32_t ttl_min;
     uint32_t negative_max;
 };
 
 /* Makes a block out of an upstream's reply to q: checks that it answers q (id and question are the caller's
  * to check), keeps the CNAME/DNAME chain from the question and the RRset at its end with their RRSIGs, and
- * for a negative answer SOA, NSEC, NSEC3 and RRSIGs of the authority section; drops all else. Names in the RDATA of
- * compressible types are written out again. A chain longer than 11, two CNAMEs at one owner, more than
- * ANSWER_RRS_MAX RRs, or a malformed message: 0. AD is cleared. Returns the block's length. */
+ * for a negative answer SOA, NSEC, NSEC3 and RRSIGs of the authority section; drops all else. Names in the
+ * RDATA of compressible types are written out again. A chain longer than 11, two CNAMEs at one owner, more
+ * than ANSWER_RRS_MAX RRs, or a malformed message: 0. AD is cleared. Returns the block's length. */
 size_t answer_build(const struct dns_query *q, struct bytes reply, uint32_t now,
                     const struct answer_limits *limits, uint8_t block[ANSWER_BLOCK_MAX]);
 
 /* Builds an answer of our own, RR by RR. */
 struct answer_builder {
-    struct writer w;       /* the message */
+    struct writer w; /* the message */
     uint8_t *block;
     uint16_t ttl_at[64];
     unsigned ttl_count;
@@ -83,8 +90,8 @@ struct answer_builder {
 void answer_begin(struct answer_builder *b, const struct dns_query *q, uint16_t rcode, uint8_t flags,
                   uint8_t *block, size_t cap);
 /* Sections in order. owner NULL means the question's name. At most 64 RRs. */
-void answer_add(struct answer_builder *b, enum dns_section section, const struct dns_name *owner, uint16_t type,
-                uint32_t ttl, struct bytes rdata);
+void answer_add(struct answer_builder *b, enum dns_section section, const struct dns_name *owner,
+                uint16_t type, uint32_t ttl, struct bytes rdata);
 /* Adds a SOA for a local NODATA or NXDOMAIN, owned by `zone`: MNAME is zone, RNAME is nobody.invalid. */
 void answer_add_soa(struct answer_builder *b, const struct dns_name *zone, uint32_t ttl);
 /* The block's length, 0 if it did not fit. */
@@ -98,7 +105,8 @@ struct answer_note {
 
 /* Seconds of life left at `now`, 0 when over; never more than head.ttl however the clock moved. */
 uint32_t answer_ttl_left(const struct answer *a, uint32_t now);
-/* The reply to q. note may be NULL. Returns its length; 0 if cap is too small: wire.len + ANSWER_OPT_MAX is always enough. */
+/* The reply to q. note may be NULL. Returns its length; 0 if cap is too small: wire.len + ANSWER_OPT_MAX is
+ * always enough. */
 size_t answer_render(const struct answer *a, const struct dns_query *q, uint32_t now,
                      const struct answer_note *note, uint8_t *out, size_t cap);
 /* As answer_render for an answer past its life: every TTL becomes `ttl` (RFC 8767 4: 30 s). */

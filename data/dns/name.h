@@ -14,7 +14,8 @@ struct dns_name {
     uint8_t wire[DNS_NAME_MAX];
 };
 
-/* Reads the name at *offset of a message, following compression pointers that point strictly backwards.
+/* Reads the name at *offset of a message, following compression pointers. Each must lead before
+ * the part of the name it stands in, and not into the header; so a loop is refused.
  * On success *offset is just behind the name as it stands in the message. Case is kept. */
 bool name_read(struct bytes message, size_t *offset, struct dns_name *out);
 /* Moves *offset behind the name without following pointers; false if it is malformed or cut off. */
@@ -24,6 +25,8 @@ bool name_from_text(struct bytes text, struct dns_name *out);
 /* Presentation form without the closing dot ("." for the root); out is NUL-terminated, never cut. */
 void name_to_text(const struct dns_name *name, char out[DNS_NAME_TEXT_MAX]);
 void name_lower(struct dns_name *name);
+/* Copies len bytes of a well-formed wire name, lower-cased; to and from may be the same. */
+void name_lower_copy(uint8_t *to, const uint8_t *from, size_t len);
 bool name_equal(const struct dns_name *a, const struct dns_name *b);
 /* True if name is zone or stands below it. */
 bool name_within(const struct dns_name *name, const struct dns_name *zone);

@@ -7,12 +7,12 @@
 
 struct svcb {
     uint16_t priority;
-    struct bytes target;         /* wire name, not compressed; empty means the owner itself (".") */
-    const char *const *alpn;     /* NULL-terminated, or NULL for none */
-    uint16_t port;               /* 0 for none */
-    const struct ip *hints;      /* both families mixed; written as ipv4hint and ipv6hint */
+    struct bytes target;     /* wire name, not compressed; empty means the owner itself (".") */
+    const char *const *alpn; /* NULL-terminated, or NULL for none */
+    uint16_t port;           /* 0 for none */
+    const struct ip *hints;  /* both families mixed; written as ipv4hint and ipv6hint */
     size_t hint_count;
-    struct bytes ech;            /* ECHConfigList, may be empty */
+    struct bytes ech; /* ECHConfigList, may be empty */
 };
 
 /* SvcParams in ascending key order. w is full if it does not fit. */
