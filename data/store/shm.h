@@ -30,8 +30,8 @@ struct ticket_ring {
 enum shm_role { SHM_FREE, SHM_SUPERVISOR, SHM_WORKER, SHM_PROBER, SHM_REGISTRAR, SHM_FLEET };
 
 struct shm_slot {
-    pid_t pid;          /* 0: free */
-    enum shm_role role;
+    pid_t pid;          /* 0 until its process was forked */
+    enum shm_role role; /* SHM_FREE: to be taken */
     uint32_t generation;
     uint32_t index;     /* which worker */
     int64_t started;    /* Unix seconds */
@@ -48,7 +48,8 @@ struct shm {
     struct shm_slot slot[SHM_SLOTS];
 };
 
-/* Anonymous shared memory, zeroed, kept out of core dumps; NULL and errno on failure. */
+/* Anonymous shared memory, kept out of core dumps, zeroed but for a random cache_hash; NULL and errno on failure.
+ * The ring is empty: ticket_rotate it before the first fork. */
 struct shm *shm_new(void);
 void shm_free(struct shm **s);
 
@@ -71,7 +72,7 @@ size_t shm_pages(const struct shm *s, const struct metric_page *pages[SHM_SLOTS 
 
 /* A fresh key in front, the oldest beyond TICKET_KEYS wiped. */
 void ticket_rotate(struct ticket_ring *ring);
-/* A consistent copy of the sealing key. */
+/* A consistent copy of the sealing key; a random one of no further use if the ring is empty or its writer died. */
 void ticket_current(const struct ticket_ring *ring, struct ticket_key *out);
 /* The key of that name; *stale tells that it is not the sealing key. False if unknown. */
 bool ticket_find(const struct ticket_ring *ring, const uint8_t name[16], struct ticket_key *out, bool *stale);
