@@ -30,7 +30,45 @@ UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(shell find tests/unit -name 'te
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(if $(wildcard resolver/main.c),$B/polynyad) $(if $(CLI_SRC),$B/polynya)
 
-all: $(PROGRAMS)
+all: build-deps
+	@$(MAKE) --no-print-directory programs
+programs: $(PROGRAMS)
+
+# What Debian 12 packages are needed; missing ones are installed, as root or through sudo.
+BUILD_DEPS := gcc make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-dev liblmdb-dev libcyaml-dev \
+              libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libidn2-dev libsystemd-dev \
+              publicsuffix ca-certificates
+RUN_DEPS   := openssl curl
+TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
+              python3-dnspython python3-h2 python3-yaml nsd knot knot-dnsutils nghttp2-client minisign clang-format mandoc \
+              procps
+BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist knot-resolver unbound bind9
+FUZZ_DEPS  := clang llvm libclang-rt-14-dev
+
+define need
+	@missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' | awk -v need="$(1)" \
+	    '$$2 == "installed" { have[$$1] } \
+	     END { n = split(need, p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i] }'); \
+	[ -z "$$missing" ] || { \
+	    echo "installing: "$$missing; \
+	    root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	    $$root apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -qy --no-install-recommends $$missing; }
+endef
+build-deps:
+	$(call need,$(BUILD_DEPS))
+run-deps:
+	$(call need,$(RUN_DEPS))
+test-deps:
+	$(call need,$(TEST_DEPS))
+bench-deps:
+	$(call need,$(BENCH_DEPS))
+fuzz-deps:
+	$(call need,$(FUZZ_DEPS))
+
+# Shows everything on this machine: a resolver, a signed list, two mirrors. Ctrl-C stops all of it.
+run: all run-deps
+	@POLYNYA_BUILD=$B bash data/seed/run
 
 $B/libpolynya.a: $(LIB_OBJ)
 	@rm -f $@
@@ -47,7 +85,7 @@ $B/o/%.o: %.c
 $B/unit/%: tests/unit/%.c $B/libpolynya.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
-unit: $(UNIT)
+unit: programs $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
 
 # Fuzz targets twice: with libFuzzer (make fuzz-NAME), and as plain programs that replay the kept corpora.
@@ -61,13 +99,50 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out resolver/main.c,$(SRC))
 	@mkdir -p $(@D)
 	clang -std=c17 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -Wno-everything -o $@ $^ $(LIBS)
-fuzz-%: build/fuzz/%
+fuzz-%: fuzz-deps build/fuzz/%
 	@mkdir -p build/corpus/$*
 	build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/corpus/$* tests/fuzz/corpus/$*
+
+wire: programs
+	POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) tests/wire
+lint: programs
+	POLYNYA_BUILD=$(abspath $B) tests/lint/run
+WIRE_JOBS ?= 2
+
+# Everything, plain and under the sanitizers.
+test: all test-deps
+	@$(MAKE) --no-print-directory -j$(TEST_JOBS) $(PROGRAMS) $(UNIT) $(FUZZ:%=$B/replay/%)
+	@$(MAKE) --no-print-directory lint unit replay wire
+	@[ -n "$(SAN)" ] || $(MAKE) --no-print-directory test SAN=1
+TEST_JOBS ?= $(shell nproc)
+
+# CPU time a query, beside other servers; see tests/bench/README.md.
+bench: all bench-deps
+	tests/bench/run
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+MAN := resolver/polynyad.8 steering/cli/polynya.1 data/conf/polynya.yaml.5
+install: all
+	install -D -m 755 $B/polynyad $(DESTDIR)$(PREFIX)/sbin/polynyad
+	install -D -m 755 $B/polynya $(DESTDIR)$(PREFIX)/bin/polynya
+	for m in $(MAN); do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	install -D -m 644 data/seed/polynya.yaml $(DESTDIR)$(PREFIX)/share/doc/polynya/polynya.yaml
 
 clean:
 	rm -rf build
 
+help:
+	@echo "make            build/polynyad and build/polynya"
+	@echo "make run        show it on this machine; Ctrl-C stops it"
+	@echo "make test       everything, plain and again under ASan and UBSan"
+	@echo "make unit | wire | lint | replay   one part of it, with SAN=1 under the sanitizers"
+	@echo "make fuzz-NAME  fuzz one target for FUZZ_SECONDS: $(FUZZ)"
+	@echo "make bench      CPU time a query, beside other servers"
+	@echo "make install    to DESTDIR and PREFIX ($(PREFIX))"
+
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all unit replay clean
+.PHONY: all programs unit replay wire lint test bench run install format clean help \
+        build-deps run-deps test-deps bench-deps fuzz-deps
 .SECONDARY:

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Building a generation: see generation.h. Nothing of the running one is touched. */
+#include "resolver/generation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "data/base/clock.h"
+#include "resolver/privilege.h"
+
+static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
+                                   size_t cap)
+{
+    struct tls_files *files = calloc(conf->tls.count, sizeof *files);
+    struct tls_server *tls = NULL;
+    for (unsigned i = 0; files && i < conf->tls.count; i++)
+        files[i] = (struct tls_files){conf->tls.certificates[i].chain, conf->tls.certificates[i].key};
+    if (files)
+        tls = tls_server_new(files, conf->tls.count, ring, clock_wall_ms() / 1000, error, cap);
+    free(files);
+    return tls;
+}
+
+static bool needs_tls(const struct conf *conf)
+{
+    for (unsigned i = 0; i < conf->listen_count; i++)
+        if (conf->listen[i].protocol == CONF_HTTPS)
+            return true;
+    return false;
+}
+
+static bool roots_readable(const struct conf *conf, char *error, size_t cap)
+{
+    for (unsigned i = 0; i < conf->steering.list_count; i++) {
+        const struct conf_list *list = &conf->steering.lists[i];
+        if (access(list->root, R_OK) != 0) {
+            snprintf(error, cap, "steering list %s: %s: %s", list->name, list->root, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool generation_check(const struct conf *conf, char *error, size_t cap)
+{
+    if (needs_tls(conf)) {
+        struct tls_server *tls = load_tls(conf, NULL, error, cap);
+        if (!tls)
+            return false;
+        tls_server_free(&tls);
+    }
+    return roots_readable(conf, error, cap);
+}
+
+bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,
+                     char *error, size_t cap)
+{
+    struct tls_server *tls = NULL;
+    if (needs_tls(conf) && !(tls = load_tls(conf, &shm->tickets, error, cap)))
+        return false;
+    if (!sockets_open(sockets, conf, error, cap)) {
+        tls_server_free(&tls);
+        return false;
+    }
+    privilege_give(conf->control, conf->user);
+    shm_bump(&shm->config_generation);
+    *g = (struct generation){
+        .number = shm_load(&shm->config_generation), .conf = conf, .tls = tls, .since = clock_mono_ms()};
+    return true;
+}
+
+void generation_fini(struct generation *g)
+{
+    conf_free(&g->conf);
+    tls_server_free(&g->tls);
+    *g = (struct generation){0};
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A generation: one config with its certificates, loaded, checked and bound, ready for processes to be
+ * forked. */
+#ifndef POLYNYA_RESOLVER_GENERATION_H
+#define POLYNYA_RESOLVER_GENERATION_H
+
+#include "data/conf/conf.h"
+#include "data/store/shm.h"
+#include "resolver/net/tls.h"
+#include "resolver/sockets.h"
+
+struct generation {
+    uint32_t number; /* 0: none */
+    struct conf *conf;
+    struct tls_server *tls; /* NULL if nothing listens with TLS */
+    int64_t since;          /* monotonic ms */
+};
+
+/* Loads certificates, opens the sockets that conf wants and are missing, takes the next number. Takes conf on
+ * success; on failure nothing has changed, and error says why. */
+bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,
+                     char *error, size_t cap);
+void generation_fini(struct generation *g);
+/* What `polynyad -n` checks besides the config's text: certificates and pinned roots. */
+bool generation_check(const struct conf *conf, char *error, size_t cap);
+
+#endif

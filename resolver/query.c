@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The engine: see query.h. A question is answered on the stack when a cache or we ourselves have the answer;
+ * only one that must wait is copied into its stream's arena (struct waiting). Every way out is a row of
+ * reason.def. */
+#include "resolver/query.h"
+
+#include <stdlib.h>
+
+#include "data/base/clock.h"
+#include "resolver/doh.h"
+#include "resolver/local.h"
+#include "resolver/pcache.h"
+#include "resolver/pending.h"
+#include "resolver/snapshot.h"
+
+struct engine {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct pcache *pcache;
+    struct cache *cache;
+    struct upstream *upstream;
+    struct pending *pending;
+    struct snapshot *snapshot;
+    ev_timer cache_timer;
+    ev_check turn_begin;
+    ev_prepare turn_end;
+    struct bytes path;
+    uint8_t message[HTTP_BODY_MAX];
+    uint8_t block[ANSWER_BLOCK_MAX];
+    uint8_t out[DNS_MSG_MAX];
+};
+
+/* A question that waits for a lookup. */
+struct waiting {
+    struct pending_waiter waiter;
+    struct engine *engine;
+    struct http_stream *stream;
+    struct dns_query q;
+    struct bytes steered; /* DO=1: used unless the truth turns out to be signed */
+    char note[96];
+};
+
+/* How an answer leaves: what HTTP caches and the EDE are told. */
+struct manner {
+    enum reason why;
+    enum http_cache cache;
+    struct answer_note note;
+};
+
+static uint32_t engine_now(const struct engine *e)
+{
+    return (uint32_t)ev_now(e->loop);
+}
+
+static void reply_error(struct engine *e, struct http_stream *s, const struct dns_query *q, enum reason why)
+{
+    size_t n = answer_error(q, why, e->out, sizeof e->out);
+    metric_reason(why);
+    doh_respond(s, bytes_of(e->out, n), HTTP_NO_STORE, 0);
+}
+
+/* An answer within a few bytes of 65535 has no room for OPT: it goes without, rather than not at all. */
+static size_t render(struct engine *e, const struct answer *a, const struct dns_query *q,
+                     const struct answer_note *note)
+{
+    size_t n = answer_render(a, q, engine_now(e), note, e->out, sizeof e->out);
+    if (n)
+        return n;
+    struct dns_query bare = *q;
+    bare.edns.present = false;
+    return answer_render(a, &bare, engine_now(e), NULL, e->out, sizeof e->out);
+}
+
+static void reply(struct engine *e, struct http_stream *s, const struct dns_query *q, const struct answer *a,
+                  const struct manner *m)
+{
+    size_t n = render(e, a, q, m->note.ede >= 0 ? &m->note : NULL);
+    metric_reason(m->why);
+    doh_respond(s, bytes_of(e->out, n), m->cache, answer_ttl_left(a, engine_now(e)));
+}
+
+static struct manner plain_manner(enum reason why)
+{
+    return (struct manner){.why = why, .cache = HTTP_MAX_AGE, .note = {.ede = -1}};
+}
+
+static void reply_plain(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                        const struct answer *a, enum reason why)
+{
+    struct manner m = plain_manner(why);
+    reply(e, s, q, a, &m);
+}
+
+static void reply_steered(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                          struct bytes block, const char *note)
+{
+    struct answer a;
+    if (!answer_open(block, false, &a)) {
+        reply_error(e, s, q, REASON_NO_MEMORY);
+        return;
+    }
+    struct manner m = {.why = REASON_STEERED,
+                       .cache = HTTP_PRIVATE,
+                       .note = {.ede = reason_row(REASON_STEERED)->ede, .text = note}};
+    metric_count(a.head.flags & ANSWER_NEGATIVE ? METRIC_STEERED_NODATA : METRIC_STEERED_MIRROR);
+    reply(e, s, q, &a, &m);
+}
+
+/* LOCAL */
+
+static bool answer_locally(struct engine *e, struct http_stream *s, const struct dns_query *q)
+{
+    struct answer a;
+    size_t n = local_answer(q, engine_now(e), e->block, sizeof e->block);
+    if (!n || !answer_open(bytes_of(e->block, n), false, &a))
+        return false;
+    reply_plain(e, s, q, &a, REASON_LOCAL);
+    return true;
+}
+
+/* STEER */
+
+/* Steered answer block for q in e->block, and its note; 0 if the truth is to be told. */
+static size_t steer(struct engine *e, const struct http_stream *s, const struct dns_query *q, char note[96])
+{
+    struct steer_client client = {.ip = sock_addr_ip(&s->client)};
+    struct steer_decision d;
+    snapshot_decide(e->snapshot, q, &client, engine_now(e), &d);
+    if (d.outcome == STEER_NOT_OURS)
+        return 0;
+    if (d.outcome == STEER_TRUTH) {
+        metric_count(METRIC_STEERED_TRUTH);
+        return 0;
+    }
+    steer_note(&d, note);
+    return steer_answer(&d, q, engine_now(e), e->block, sizeof e->block);
+}
+
+/* CACHE */
+
+static bool from_shared_cache(struct engine *e, const struct answer_key *key, struct answer *a)
+{
+    struct bytes block;
+    if (!cache_get(e->cache, bytes_of(key->data, key->len), &block))
+        return false;
+    if (!answer_open(block, true, a) || answer_ttl_left(a, engine_now(e)) == 0)
+        return false;
+    pcache_put(e->pcache, key, block);
+    metric_count(METRIC_CACHE_HIT_STORE);
+    return true;
+}
+
+static bool from_cache(struct engine *e, const struct answer_key *key, struct answer *a)
+{
+    if (pcache_get(e->pcache, key, engine_now(e), a)) {
+        metric_count(METRIC_CACHE_HIT_PACKET);
+        return true;
+    }
+    if (from_shared_cache(e, key, a))
+        return true;
+    metric_count(METRIC_CACHE_MISS);
+    return false;
+}
+
+/* The store of pending: every answer that came, once. One without a lifetime is for its waiters alone. */
+static void keep(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer)
+{
+    struct engine *e = self;
+    if (answer->head.ttl == 0)
+        return;
+    pcache_put(e->pcache, key, block);
+    cache_put(e->cache, bytes_of(key->data, key->len), block);
+    if (!ev_is_active(&e->cache_timer))
+        ev_timer_again(e->loop, &e->cache_timer);
+}
+
+/* A DO=1 question whose truth is signed gets the truth: a validator would call ours forged. */
+static void reply_truth(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                        struct bytes steered, const char *note, const struct answer *truth, enum reason why)
+{
+    if (steered.len && !(truth->head.flags & ANSWER_SIGNED)) {
+        reply_steered(e, s, q, steered, note);
+        return;
+    }
+    if (steered.len)
+        metric_count(METRIC_STEERED_TRUTH);
+    reply_plain(e, s, q, truth, why);
+}
+
+/* ASK */
+
+static void answered(struct pending_waiter *w, enum reason why, const struct answer *answer)
+{
+    struct waiting *x = (struct waiting *)w;
+    struct engine *e = x->engine;
+    if (answer)
+        reply_truth(e, x->stream, &x->q, x->steered, x->note, answer, why);
+    else if (x->steered.len)
+        reply_steered(e, x->stream, &x->q, x->steered, x->note);
+    else
+        reply_error(e, x->stream, &x->q, why);
+}
+
+static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                const struct answer_key *key, struct bytes steered, const char *note)
+{
+    struct waiting *x = http_alloc(s, sizeof *x);
+    if (x) {
+        *x = (struct waiting){.waiter = {.done = answered}, .engine = e, .stream = s, .q = *q};
+        x->q.question = arena_copy(&s->arena, q->question);
+        x->steered = arena_copy(&s->arena, steered);
+        memcpy(x->note, note, sizeof x->note);
+    }
+    if (!x || !x->q.question.data || !x->steered.data) {
+        reply_error(e, s, q, REASON_NO_MEMORY);
+        return;
+    }
+    pending_ask(e->pending, &x->q, key, &x->waiter);
+}
+
+/* The steps of a question that parsed. raw: the path that never steers. */
+static void resolve(struct engine *e, struct http_stream *s, const struct dns_query *q, bool raw)
+{
+    if (answer_locally(e, s, q))
+        return;
+    char note[96] = "";
+    struct bytes steered = bytes_of(e->block, raw ? 0 : steer(e, s, q, note));
+    if (steered.len && !(q->edns.dnssec_ok && e->conf->steering.dnssec == CONF_HONOUR)) {
+        reply_steered(e, s, q, steered, note);
+        return;
+    }
+    struct answer_key key;
+    struct answer a;
+    answer_key(q, &key);
+    if (from_cache(e, &key, &a))
+        reply_truth(e, s, q, steered, note, &a, REASON_CACHED);
+    else
+        ask(e, s, q, &key, steered, note);
+}
+
+/* Requests */
+
+static void serve_dns(struct engine *e, struct http_stream *s, const struct http_request *r, bool raw)
+{
+    struct bytes message;
+    struct dns_query q;
+    enum reason why = doh_message(r, e->message, &message);
+    if (why == REASON_OK)
+        why = query_parse(message, &q);
+    if (why == REASON_OK)
+        resolve(e, s, &q, raw);
+    else if (reason_row(why)->http == 200)
+        reply_error(e, s, &q, why);
+    else
+        http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
+}
+
+void engine_request(void *self, struct http_stream *s, const struct http_request *r)
+{
+    struct engine *e = self;
+    struct bytes rest = r->path;
+    if (!bytes_starts_with(r->path, e->path)) {
+        http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
+        return;
+    }
+    rest.data += e->path.len;
+    rest.len -= e->path.len;
+    if (rest.len == 0)
+        serve_dns(e, s, r, false);
+    else if (bytes_equal(rest, BYTES_LIT("/raw")))
+        serve_dns(e, s, r, true);
+    else
+        http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
+}
+
+/* Turns of the loop */
+
+static void turn_begin(struct ev_loop *loop, ev_check *w, int events)
+{
+    (void)events;
+    struct engine *e = w->data;
+    metric_count(METRIC_LOOP_TURNS);
+    snapshot_refresh(e->snapshot, (int64_t)ev_now(loop));
+}
+
+static void turn_end(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    (void)loop, (void)events;
+    struct engine *e = w->data;
+    cache_end(e->cache);
+}
+
+static void on_cache_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)events;
+    struct engine *e = w->data;
+    int64_t now = clock_mono_ms();
+    cache_tick(e->cache, now);
+    if (cache_due(e->cache, now) < 0)
+        ev_timer_stop(loop, w);
+}
+
+static void engine_watch(struct engine *e)
+{
+    ev_init(&e->cache_timer, on_cache_timer);
+    e->cache_timer.repeat = 0.1;
+    ev_check_init(&e->turn_begin, turn_begin);
+    ev_set_priority(&e->turn_begin, EV_MAXPRI); /* before the turn's first request */
+    ev_prepare_init(&e->turn_end, turn_end);
+    e->cache_timer.data = e->turn_begin.data = e->turn_end.data = e;
+    ev_check_start(e->loop, &e->turn_begin);
+    ev_prepare_start(e->loop, &e->turn_end);
+    /* Neither keeps the loop alive by itself. */
+    ev_unref(e->loop);
+    ev_unref(e->loop);
+}
+
+static bool engine_open(struct engine *e, struct shm *shm)
+{
+    const struct conf *c = e->conf;
+    e->pcache = pcache_new(c->cache.memory, &shm->cache_hash);
+    e->cache = cache_open(&(struct cache_options){
+        .dir = c->state_dir, .size = c->cache.size, .generation = &shm->cache_generation});
+    e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
+    e->upstream = upstream_new(e->loop, c);
+    if (e->upstream)
+        e->pending =
+            pending_new(e->loop, e->upstream, &(struct pending_options){.conf = c, .store = keep, .self = e});
+    return e->pcache && e->cache && e->snapshot && e->pending;
+}
+
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    e->loop = loop;
+    e->conf = conf;
+    e->path = bytes_str(conf->http.path);
+    engine_watch(e);
+    if (!engine_open(e, shm))
+        engine_free(&e, false);
+    return e;
+}
+
+void engine_free(struct engine **engine, bool clean)
+{
+    struct engine *e = *engine;
+    *engine = NULL;
+    pending_free(&e->pending);
+    upstream_free(&e->upstream);
+    ev_ref(e->loop);
+    ev_ref(e->loop);
+    ev_check_stop(e->loop, &e->turn_begin);
+    ev_prepare_stop(e->loop, &e->turn_end);
+    ev_timer_stop(e->loop, &e->cache_timer);
+    snapshot_free(&e->snapshot);
+    cache_close(&e->cache, clean);
+    pcache_free(&e->pcache);
+    free(e);
+}
+
+void engine_cache_usage(struct engine *e, struct cache_usage *out)
+{
+    cache_usage(e->cache, out);
+}
+
+unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap)
+{
+    return upstream_states(e->upstream, out, cap);
+}

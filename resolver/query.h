@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A question's way to its answer: LOCAL, STEER, CACHE, ASK, REPLY (design, section 4).
+ *
+ * The engine belongs to one worker and owns its packet cache, its handle of the shared cache, its lookups and
+ * its steering snapshot. What a question needs while it waits lives in its stream's arena; nothing of it is
+ * global. */
+#ifndef POLYNYA_RESOLVER_QUERY_H
+#define POLYNYA_RESOLVER_QUERY_H
+
+#include <ev.h>
+
+#include "data/conf/conf.h"
+#include "data/store/cache.h"
+#include "data/store/shm.h"
+#include "resolver/net/http.h"
+#include "resolver/upstream.h"
+
+struct engine;
+
+/* All borrowed for the engine's life. NULL without memory. */
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm);
+/* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
+void engine_free(struct engine **e, bool clean);
+/* The handler of public listeners: DoH, its raw path, and the static page; `self` is the engine. */
+void engine_request(void *self, struct http_stream *s, const struct http_request *r);
+
+/* For the admin listener. */
+void engine_cache_usage(struct engine *e, struct cache_usage *out);
+unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap);
+
+#endif

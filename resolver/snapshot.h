@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A worker's copy of the steering snapshot, renewed when the prober has stored another.
+ *
+ * Read from steering.mdb, never written. Without the file, or with one that makes no sense, nothing is
+ * steered and the last good copy stays. */
+#ifndef POLYNYA_RESOLVER_SNAPSHOT_H
+#define POLYNYA_RESOLVER_SNAPSHOT_H
+
+#include "data/store/shm.h"
+#include "steering/steer.h"
+
+struct snapshot;
+
+/* generation is the shared counter; it and state_dir are borrowed. NULL without memory. */
+struct snapshot *snapshot_new(const char *state_dir, const uint32_t *generation);
+void snapshot_free(struct snapshot **s);
+/* Loads what has been stored since the last call; cheap when nothing has. */
+void snapshot_refresh(struct snapshot *s, int64_t now);
+/* steer_decide over the current copy; NOT_OURS without one. What out points to is valid until the next
+ * refresh. */
+void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,
+                     int64_t now, struct steer_decision *out);
+
+#endif

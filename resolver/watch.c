@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Watching certificate files: see watch.h. Should inotify fail, the hourly look is all there is. */
+#include "resolver/watch.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/base/hash.h"
+
+enum { QUIET = 1000 };
+
+void watch_init(struct watch *w)
+{
+    *w = (struct watch){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+}
+
+void watch_fini(struct watch *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = -1;
+}
+
+/* Identity, size and time of a file; a missing one counts as zeroes. */
+static uint64_t mark(uint64_t so_far, const char *path)
+{
+    struct stat st;
+    uint64_t facts[6] = {so_far};
+    if (stat(path, &st) == 0) {
+        facts[1] = st.st_ino;
+        facts[2] = (uint64_t)st.st_size;
+        facts[3] = (uint64_t)st.st_mtim.tv_sec;
+        facts[4] = (uint64_t)st.st_mtim.tv_nsec;
+        facts[5] = st.st_dev;
+    }
+    return hash_siphash(&(struct hash_key){0}, facts, sizeof facts);
+}
+
+static uint64_t fingerprint(const struct conf *conf)
+{
+    uint64_t f = 0;
+    for (unsigned i = 0; i < conf->tls.count; i++)
+        f = mark(mark(f, conf->tls.certificates[i].chain), conf->tls.certificates[i].key);
+    return f;
+}
+
+static void watch_folder_of(struct watch *w, const char *path)
+{
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s", path) < PATH_MAX)
+        inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB);
+}
+
+void watch_files(struct watch *w, const struct conf *conf)
+{
+    /* A fresh descriptor drops the folders of the former config. */
+    watch_fini(w);
+    watch_init(w);
+    for (unsigned i = 0; w->fd >= 0 && i < conf->tls.count; i++) {
+        watch_folder_of(w, conf->tls.certificates[i].chain);
+        watch_folder_of(w, conf->tls.certificates[i].key);
+    }
+    w->seen = fingerprint(conf);
+}
+
+void watch_read(struct watch *w, int64_t now)
+{
+    char events[4096];
+    while (read(w->fd, events, sizeof events) > 0)
+        w->quiet_at = now + QUIET;
+}
+
+bool watch_changed(struct watch *w, const struct conf *conf, int64_t now)
+{
+    if (!w->quiet_at || now < w->quiet_at)
+        return false;
+    w->quiet_at = 0;
+    uint64_t f = fingerprint(conf);
+    bool changed = f != w->seen;
+    w->seen = f;
+    return changed;
+}
