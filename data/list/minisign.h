@@ -52,7 +52,8 @@ bool minisign_public_equal(const struct minisign_public *a, const struct minisig
 bool minisign_generate(struct minisign_secret *out);
 /* The secret key file as `minisign -G -W` writes it. w holds a secret then: wipe it. */
 bool minisign_secret_file(const struct minisign_secret *key, struct writer *w);
-/* Reads such a file and checks that its halves and its checksum agree. BAD_KEY, ENCRYPTED_KEY. */
+/* Reads such a file and checks that the public half in it is the secret's own. Its checksum field is not
+ * looked at: minisign fills it for encrypted keys only, with zeros for these. BAD_KEY, ENCRYPTED_KEY. */
 bool minisign_secret_parse(struct bytes file, struct minisign_secret *out, struct refusal *why);
 void minisign_secret_wipe(struct minisign_secret *key);
 
