@@ -2,7 +2,8 @@
 /* The configuration: what polynya.yaml(5) says, checked and with defaults filled in.
  *
  * settings.def is the one table of settings: key, type, range, default and a line of documentation. The
- * loader, `polynyad -nv` and the man page are made from it. A loaded conf never changes; a reload loads another. */
+ * loader, `polynyad -nv` and the man page are made from it. A loaded conf never changes; a reload loads
+ * another. */
 #ifndef POLYNYA_CONF_CONF_H
 #define POLYNYA_CONF_CONF_H
 
@@ -54,25 +55,26 @@ struct conf {
     } tls;
 
     struct {
-        const char *path;       /* "/dns-query"; the raw path is this + "/raw" */
-        const char *static_file; /* served at / if set, text/html; the demo mirrors and landing pages use it */
+        const char *path; /* "/dns-query"; the raw path is this + "/raw" */
+        const char
+            *static_file; /* served at / if set, text/html; the demo mirrors and landing pages use it */
     } http;
 
     struct {
         struct conf_server *servers;
         unsigned count;
-        uint64_t try_timeout;   /* one try of one server */
-        uint64_t total_timeout; /* the whole lookup */
+        uint64_t try_timeout;    /* one try of one server */
+        uint64_t total_timeout;  /* the whole lookup */
         uint64_t answer_timeout; /* after which the client gets what there is: at most 1400 */
         unsigned tries;
-        unsigned lookups;       /* in flight per worker */
-        unsigned waiters;       /* requests waiting for one lookup */
+        unsigned lookups;                  /* in flight per worker */
+        unsigned waiters;                  /* requests waiting for one lookup */
         uint64_t failure_min, failure_max; /* how long failures are cached (RFC 9520) */
     } upstream;
 
     struct {
-        uint64_t size;        /* on disk, all generations */
-        uint64_t memory;      /* packet cache of one worker */
+        uint64_t size;   /* on disk, all generations */
+        uint64_t memory; /* packet cache of one worker */
         uint64_t ttl_max, ttl_min, negative_max;
     } cache;
 
@@ -89,14 +91,14 @@ struct conf {
     } metrics;
 
     struct {
-        unsigned streams;             /* concurrent requests of a connection */
-        uint64_t header_list;         /* bytes of one request's header fields */
-        uint64_t idle_timeout;        /* no request open */
-        uint64_t read_timeout;        /* handshake, a header or a body under way */
-        uint64_t write_timeout;       /* bytes to send and none taken */
-        unsigned connections;         /* per process */
+        unsigned streams;                /* concurrent requests of a connection */
+        uint64_t header_list;            /* bytes of one request's header fields */
+        uint64_t idle_timeout;           /* no request open */
+        uint64_t read_timeout;           /* handshake, a header or a body under way */
+        uint64_t write_timeout;          /* bytes to send and none taken */
+        unsigned connections;            /* per process */
         unsigned connections_per_prefix; /* per process and client /32 or /64 */
-        uint64_t drain_timeout;       /* how long an old generation may finish its streams */
+        uint64_t drain_timeout;          /* how long an old generation may finish its streams */
     } limits;
 };
 

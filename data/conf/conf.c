@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loading a config: outline, texts, values, rules between settings (see conf.h).
+ *
+ * Everything a conf points to lives in its own arena, whose limit also bounds what a hostile file can cost.
+ */
+#include "data/conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "data/conf/load.h"
+#include "data/conf/resolv.h"
+
+enum { FILE_MAX_BYTES = 1 << 20, ARENA_LIMIT = 16 << 20, PATH_TEXT_MAX = 4096 };
+
+struct conf_box {
+    struct conf conf; /* first: what callers hold */
+    struct arena arena;
+};
+
+struct loader {
+    struct conf *conf;
+    const struct outline *outline;
+    const struct complaint *complaint;
+    struct value_env env;
+};
+
+static bool fail(const struct loader *l, const char *path, const char *what)
+{
+    return complain(l->complaint, outline_line(l->outline, path), path, "%s", what);
+}
+
+static bool no_memory(const struct loader *l)
+{
+    return complain(l->complaint, 0, NULL, "too large, or out of memory");
+}
+
+/* ---- texts to values ---- */
+
+static bool read_node(const struct loader *l, const char *prefix, const char *path,
+                      const struct raw_node *raw, uint8_t *base);
+
+static bool read_text(const struct loader *l, const struct setting *s, const char *path, const char *text,
+                      uint8_t *at)
+{
+    char why[VALUE_WHY_MAX];
+    return value_parse(s, text, &l->env, at, why) || fail(l, path, why);
+}
+
+/* A missing key is blamed on the entry it is missing from. */
+static bool missing(const struct loader *l, const char *node, const char *path)
+{
+    size_t len = strlen(node);
+    char *entry = arena_text(l->env.arena, bytes_of(node, len ? len - 1 : 0));
+    return entry ? complain(l->complaint, outline_line(l->outline, entry), path, "missing") : no_memory(l);
+}
+
+static bool read_entry(const struct loader *l, const struct setting *list, const char *path,
+                       const struct raw_node *raw, unsigned i, uint8_t *at)
+{
+    const struct setting *plain = raw_plain_entry(list);
+    char *row_prefix = arena_printf(l->env.arena, "%s[].", list->path);
+    char *entry = arena_printf(l->env.arena, "%s[%u]", path, i);
+    char *prefix = arena_printf(l->env.arena, "%s[%u].", path, i);
+    if (!row_prefix || !entry || !prefix)
+        return no_memory(l);
+    if (plain)
+        return read_text(l, plain, entry, raw_entry_text(raw, list, i), at);
+    return read_node(l, row_prefix, prefix, raw_entry(raw, list, i), at);
+}
+
+static bool read_list(const struct loader *l, const struct setting *s, const char *path,
+                      const struct raw_node *raw, uint8_t *base)
+{
+    unsigned count = raw->count[s - settings];
+    if (count < s->item_least || count > s->item_most)
+        return complain(l->complaint, outline_line(l->outline, path), path, "must have %u to %u entries",
+                        s->item_least, s->item_most);
+    uint8_t *items = arena_array(l->env.arena, count, s->item_size);
+    if (!items)
+        return no_memory(l);
+    for (unsigned i = 0; i < count; i++)
+        if (!read_entry(l, s, path, raw, i, items + i * s->item_size))
+            return false;
+    memcpy(base + s->offset, &items, sizeof items);
+    memcpy(base + s->count_offset, &count, sizeof count);
+    return true;
+}
+
+/* Row s in the node at base: given, by default, or missing. */
+static bool read_setting(const struct loader *l, const struct setting *s, const char *node, const char *path,
+                         const struct raw_node *raw, uint8_t *base)
+{
+    const char *text = raw->value[s - settings];
+    if (s->kind == KIND_LIST)
+        return text || !s->item_least ? read_list(l, s, path, raw, base) : missing(l, node, path);
+    text = text ? text : s->standard;
+    if (!text)
+        return !s->required || missing(l, node, path);
+    return read_text(l, s, path, text, base + s->offset);
+}
+
+/* prefix as rows have it ("steering.lists[]."), node as the file has it ("steering.lists[0]."). */
+static bool read_node(const struct loader *l, const char *prefix, const char *node,
+                      const struct raw_node *raw, uint8_t *base)
+{
+    for (size_t i = 0; i < SETTING_ROWS; i++) {
+        const char *rest = setting_within(&settings[i], prefix);
+        if (!rest)
+            continue;
+        const char *path = arena_printf(l->env.arena, "%s%s", node, rest);
+        if (!path)
+            return no_memory(l);
+        if (!read_setting(l, &settings[i], node, path, raw, base))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what is not given ---- */
+
+static bool system_servers(const struct loader *l)
+{
+    union sock_addr found[RESOLV_MAX];
+    unsigned count = resolv_read("/etc/resolv.conf", found);
+    struct conf *c = l->conf;
+    if (count == 0)
+        return fail(l, "upstream.servers", "missing, and /etc/resolv.conf has no nameserver");
+    c->upstream.servers = arena_array(l->env.arena, count, sizeof *c->upstream.servers);
+    if (!c->upstream.servers)
+        return no_memory(l);
+    for (unsigned i = 0; i < count; i++)
+        c->upstream.servers[i].address = found[i];
+    c->upstream.count = count;
+    return true;
+}
+
+static bool complete(const struct loader *l)
+{
+    struct conf *c = l->conf;
+    c->metrics.enabled = c->metrics.address.sa.sa_family != AF_UNSPEC;
+    if (!c->control)
+        c->control = arena_printf(l->env.arena, "%s/control.sock", c->state_dir);
+    if (!c->control)
+        return no_memory(l);
+    return c->upstream.count || system_servers(l);
+}
+
+/* ---- rules between settings ---- */
+
+/* path is printf text with one %u. */
+static bool fail_entry(const struct loader *l, const char *path, unsigned i, const char *what)
+{
+    size_t at = strcspn(path, "#");
+    char *entry = arena_printf(l->env.arena, "%.*s%u%s", (int)at, path, i, path + at + 1);
+    return entry ? fail(l, entry, what) : no_memory(l);
+}
+
+static bool check_listen(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    for (unsigned i = 0; i < c->listen_count; i++) {
+        for (unsigned j = 0; j < i; j++)
+            if (sock_addr_equal(&c->listen[i].address, &c->listen[j].address))
+                return fail_entry(l, "listen[#].address", i, "is listened to already");
+        if (c->metrics.enabled && sock_addr_equal(&c->listen[i].address, &c->metrics.address))
+            return fail(l, "metrics.address", "is listened to already");
+        if (c->listen[i].protocol == CONF_HTTPS && c->tls.count == 0)
+            return fail_entry(l, "listen[#].address", i, "https needs an entry in tls.certificates");
+    }
+    return true;
+}
+
+static bool check_upstream(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    for (unsigned i = 0; i < c->upstream.count; i++)
+        if (c->upstream.servers[i].tls_name)
+            return fail_entry(l, "upstream.servers[#].tls-name", i, "DNS over TLS is not available yet");
+    if (c->upstream.try_timeout > c->upstream.total_timeout)
+        return fail(l, "upstream.total-timeout", "must not be less than upstream.try-timeout");
+    if (c->upstream.failure_min > c->upstream.failure_max)
+        return fail(l, "upstream.failure-max", "must not be less than upstream.failure-min");
+    return true;
+}
+
+static bool check_lists(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    for (unsigned i = 0; i < c->steering.list_count; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(c->steering.lists[i].name, c->steering.lists[j].name) == 0)
+                return fail_entry(l, "steering.lists[#].name", i, "is the name of another list");
+    return true;
+}
+
+static bool check(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    if (strlen(c->control) >= sizeof c->metrics.address.un.sun_path)
+        return fail(l, "control", "longer than the 107 bytes a socket's path may have");
+    if (c->cache.ttl_min > c->cache.ttl_max)
+        return fail(l, "cache.ttl-max", "must not be less than cache.ttl-min");
+    return check_listen(l) && check_upstream(l) && check_lists(l);
+}
+
+/* ---- the whole ---- */
+
+/* The absolute folder of the file, not resolving links: "/etc/polynya/x.yaml" gives "/etc/polynya". */
+static const char *folder_of(const char *file, struct arena *arena)
+{
+    char cwd[PATH_TEXT_MAX] = "";
+    const char *slash = strrchr(file, '/');
+    int len = slash ? (int)(slash - file) : 0;
+    if (file[0] != '/' && !getcwd(cwd, sizeof cwd))
+        return NULL;
+    return arena_printf(arena, "%s%s%.*s", cwd, len && cwd[0] ? "/" : "", len, file);
+}
+
+static bool fill(struct loader *l, struct bytes yaml)
+{
+    l->outline = outline_read(yaml, l->env.arena, l->complaint);
+    struct raw *raw = l->outline ? raw_new(yaml, l->outline, l->env.arena, l->complaint) : NULL;
+    bool ok = raw && read_node(l, "", "", raw_top(raw), (uint8_t *)l->conf);
+    raw_free(&raw);
+    return ok && complete(l) && check(l);
+}
+
+struct conf *conf_parse(const char *name, struct bytes yaml, char *error, size_t cap)
+{
+    struct complaint complaint = {name, error, cap};
+    struct conf_box *box = calloc(1, sizeof *box);
+    if (!box || yaml.len > FILE_MAX_BYTES) {
+        complain(&complaint, 0, NULL, box ? "larger than 1 MiB" : "out of memory");
+        free(box);
+        return NULL;
+    }
+    arena_init(&box->arena, ARENA_LIMIT);
+    struct conf *c = &box->conf;
+    struct loader l = {.conf = c, .complaint = &complaint, .env = {.arena = &box->arena}};
+    l.env.folder = folder_of(name, &box->arena);
+    c->file = arena_text(&box->arena, bytes_str(name));
+    if (!l.env.folder || !c->file)
+        no_memory(&l);
+    else if (fill(&l, yaml))
+        return c;
+    conf_free(&c);
+    return NULL;
+}
+
+/* One byte more than allowed is read, so that a file too large is seen. */
+static ssize_t read_file(const char *path, uint8_t *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t len = 0;
+    ssize_t n = fd < 0 ? -1 : 1;
+    while (n > 0 && len <= FILE_MAX_BYTES) {
+        n = read(fd, out + len, FILE_MAX_BYTES + 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return n < 0 ? -1 : (ssize_t)len;
+}
+
+struct conf *conf_load(const char *path, char *error, size_t cap)
+{
+    uint8_t *text = malloc(FILE_MAX_BYTES + 1);
+    ssize_t len = text ? read_file(path, text) : -1;
+    struct conf *c = NULL;
+    if (len < 0)
+        complain(&(struct complaint){path, error, cap}, 0, NULL, "%s", strerror(text ? errno : ENOMEM));
+    else
+        c = conf_parse(path, bytes_of(text, (size_t)len), error, cap);
+    free(text);
+    return c;
+}
+
+void conf_free(struct conf **c)
+{
+    struct conf_box *box = (struct conf_box *)*c;
+    if (box) {
+        arena_fini(&box->arena);
+        free(box);
+    }
+    *c = NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The effective config as YAML, walked along the table of settings: see conf_print. */
+#include "data/conf/settings.h"
+
+#include <stdio.h>
+
+enum { PREFIX_MAX = 128 };
+
+struct printer {
+    struct writer *w;
+    unsigned indent; /* of the node */
+    bool entry;      /* the node is a list's entry whose dash is still to come */
+    size_t section;  /* length of the section's name that was opened last, at section_name */
+    const char *section_name;
+};
+
+static void print_node(struct writer *w, const char *prefix, const uint8_t *base, unsigned indent,
+                       bool entry);
+
+static void start_line(struct printer *p, unsigned indent)
+{
+    if (p->entry)
+        writer_printf(p->w, "%*s- ", (int)indent - 2, "");
+    else
+        writer_printf(p->w, "%*s", (int)indent, "");
+    p->entry = false;
+}
+
+/* Opens the section a row is in, if it is another than before; gives the row's key. Sections without any
+ * value never get here: an empty one could not be read back. */
+static const char *open_section(struct printer *p, const char *rest)
+{
+    size_t len = strcspn(rest, ".");
+    bool inside = rest[len] == '.';
+    bool same = inside && p->section == len && strncmp(p->section_name, rest, len) == 0;
+    if (inside && !same) {
+        start_line(p, p->indent);
+        writer_printf(p->w, "%.*s:\n", (int)len, rest);
+    }
+    p->section = inside ? len : 0;
+    p->section_name = rest;
+    return inside ? rest + len + 1 : rest;
+}
+
+static void print_list(const struct setting *s, const uint8_t *base, unsigned indent, struct writer *w)
+{
+    char path[PREFIX_MAX];
+    const uint8_t *items;
+    unsigned count;
+    memcpy(&items, base + s->offset, sizeof items);
+    memcpy(&count, base + s->count_offset, sizeof count);
+    snprintf(path, sizeof path, "%s[]", s->path);
+    const struct setting *plain = setting_find(path);
+    snprintf(path, sizeof path, "%s[].", s->path);
+    for (unsigned i = 0; i < count; i++) {
+        if (!plain) {
+            print_node(w, path, items + i * s->item_size, indent + 4, true);
+            continue;
+        }
+        writer_printf(w, "%*s- ", (int)indent + 2, "");
+        value_format(plain, items + i * s->item_size, w);
+        writer_u8(w, '\n');
+    }
+}
+
+static bool present(const struct setting *s, const uint8_t *base)
+{
+    unsigned count;
+    if (s->kind != KIND_LIST)
+        return value_present(s, base + s->offset);
+    memcpy(&count, base + s->count_offset, sizeof count);
+    return count > 0;
+}
+
+static void print_setting(struct printer *p, const struct setting *s, const char *rest, const uint8_t *base)
+{
+    const char *key = open_section(p, rest);
+    unsigned indent = p->indent + (p->section ? 2 : 0);
+    start_line(p, indent);
+    writer_printf(p->w, "%s:", key);
+    if (s->kind == KIND_LIST) {
+        writer_u8(p->w, '\n');
+        print_list(s, base, indent, p->w);
+        return;
+    }
+    writer_u8(p->w, ' ');
+    value_format(s, base + s->offset, p->w);
+    writer_u8(p->w, '\n');
+}
+
+static void print_node(struct writer *w, const char *prefix, const uint8_t *base, unsigned indent, bool entry)
+{
+    struct printer p = {.w = w, .indent = indent, .entry = entry};
+    for (size_t i = 0; i < SETTING_ROWS; i++) {
+        const char *rest = setting_within(&settings[i], prefix);
+        if (rest && present(&settings[i], base))
+            print_setting(&p, &settings[i], rest, base);
+    }
+}
+
+void conf_print(const struct conf *c, struct writer *w)
+{
+    print_node(w, "", (const uint8_t *)c, 0, false);
+}

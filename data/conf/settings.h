@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of settings (settings.def) in C, and how its kinds of values are read and written.
+ *
+ * For the files of this folder only; everybody else sees struct conf. */
+#ifndef POLYNYA_CONF_SETTINGS_H
+#define POLYNYA_CONF_SETTINGS_H
+
+#include "data/base/arena.h"
+#include "data/conf/conf.h"
+
+enum setting_kind {
+    KIND_LIST,    /* a sequence; its entries have rows of their own */
+    KIND_COUNT,   /* a whole number */
+    KIND_WORKERS, /* the same, or "auto" */
+    KIND_SIZE,    /* bytes: "4096", "16KiB", "256MB" */
+    KIND_TIME,    /* "250ms", "30s", "12h", "1d" */
+    KIND_PATH,    /* a file; relative ones are taken from the config file's folder */
+    KIND_URL,     /* "file:FOLDER/", the same */
+    KIND_URLPATH, /* "/dns-query" */
+    KIND_USER,    /* a name of an account */
+    KIND_HOST,    /* a host name */
+    KIND_NAME,    /* [a-z0-9-]{1,32} */
+    KIND_ADDRESS, /* "192.0.2.1:443", "[2001:db8::1]:443" */
+    KIND_SERVER,  /* the same, port 53 unless given */
+    KIND_BOOL,
+    KIND_LEVEL,
+    KIND_PROTOCOL,
+    KIND_DNSSEC
+};
+
+struct setting {
+    const char *path;
+    enum setting_kind kind;
+    size_t offset, size;            /* of the field in struct conf or in the entry */
+    size_t count_offset, item_size; /* of a list */
+    unsigned item_least, item_most; /* of a list */
+    const char *least, *most;       /* texts; "" if the kind has no range */
+    const char *standard;           /* default as text; NULL: none */
+    bool required;
+};
+
+enum {
+    SETTING_ROWS = 0
+#define SETTING(...) +1
+#define LIST(...)    +1
+#include "data/conf/settings.def"
+#undef SETTING
+#undef LIST
+};
+
+extern const struct setting settings[SETTING_ROWS];
+
+/* What follows prefix in a row's path if the row belongs directly to the node that prefix stands for ("" or
+ * "steering.lists[]."); NULL if it does not. */
+const char *setting_within(const struct setting *s, const char *prefix);
+/* The row with exactly this path; NULL if there is none. */
+const struct setting *setting_find(const char *path);
+
+/* What a value may refer to. */
+struct value_env {
+    struct arena *arena; /* owns texts */
+    const char *folder;  /* absolute, of the config file */
+};
+
+enum { VALUE_WHY_MAX = 160 };
+
+/* Reads text into the field at `at`. False, and why says what was expected, if it is malformed or out of
+ * range. */
+bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,
+                 char why[VALUE_WHY_MAX]);
+/* Writes the field as a YAML scalar that value_parse reads back. */
+void value_format(const struct setting *s, const void *at, struct writer *w);
+/* False for a text or an address that is not set. */
+bool value_present(const struct setting *s, const void *at);
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Values of settings, between text and field: one row of `kinds` for each kind (see settings.h). */
+#include "data/conf/settings.h"
+
+#include <sched.h>
+
+enum { WORKERS_MAX = 64, HOST_TEXT_MAX = 253, USER_TEXT_MAX = 32, LIST_NAME_MAX = 32, PATH_TEXT_MAX = 4095 };
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit sizes[] = {{"TB", 1000000000000},
+                                    {"TiB", 1ull << 40},
+                                    {"GB", 1000000000},
+                                    {"GiB", 1u << 30},
+                                    {"MB", 1000000},
+                                    {"MiB", 1u << 20},
+                                    {"KB", 1000},
+                                    {"KiB", 1u << 10},
+                                    {"B", 1},
+                                    {"", 1},
+                                    {NULL, 0}};
+static const struct unit times[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000},
+                                    {"s", 1000},     {"ms", 1},      {NULL, 0}};
+static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+
+static const char *const truths[] = {"false", "true", NULL};
+static const char *const levels[] = {[LOG_LEVEL_ERROR] = "error",
+                                     [LOG_LEVEL_WARN] = "warn",
+                                     [LOG_LEVEL_INFO] = "info",
+                                     [LOG_LEVEL_DEBUG] = "debug",
+                                     NULL};
+static const char *const protocols[] = {[CONF_HTTPS] = "https", [CONF_HTTP] = "http", NULL};
+static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
+
+struct kind {
+    const char *wants; /* what the text must be */
+    bool (*parse)(const struct setting *s, const char *text, const struct value_env *env, void *at);
+    void (*format)(const struct setting *s, const void *at, struct writer *w);
+    const struct unit *units;
+    const char *const *words;
+};
+
+static const struct kind kinds[];
+
+/* ---- numbers ---- */
+
+static void store_number(const struct setting *s, uint64_t v, void *at)
+{
+    unsigned narrow = (unsigned)v;
+    if (s->size == sizeof v)
+        memcpy(at, &v, sizeof v);
+    else
+        memcpy(at, &narrow, sizeof narrow);
+}
+
+static uint64_t load_number(const struct setting *s, const void *at)
+{
+    uint64_t v = 0;
+    unsigned narrow = 0;
+    if (s->size == sizeof v) {
+        memcpy(&v, at, sizeof v);
+        return v;
+    }
+    memcpy(&narrow, at, sizeof narrow);
+    return narrow;
+}
+
+static bool number_read(const struct unit *units, const char *text, uint64_t *out)
+{
+    size_t digits = strspn(text, "0123456789");
+    for (; units->name; units++)
+        if (strcmp(text + digits, units->name) == 0)
+            break;
+    uint64_t n;
+    return units->name && uint_parse(bytes_of(text, digits), UINT64_MAX / units->factor, &n) &&
+           (*out = n * units->factor, true);
+}
+
+static bool number_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)env;
+    const struct unit *units = kinds[s->kind].units;
+    uint64_t v, least, most;
+    if (!number_read(units, text, &v) || !number_read(units, s->least, &least) ||
+        !number_read(units, s->most, &most) || v < least || v > most)
+        return false;
+    store_number(s, v, at);
+    return true;
+}
+
+/* In the unit that makes the shortest number of it, without a remainder. */
+static void number_format(const struct setting *s, const void *at, struct writer *w)
+{
+    uint64_t v = load_number(s, at);
+    const struct unit *best = NULL;
+    for (const struct unit *u = kinds[s->kind].units; u->name; u++)
+        if (v % u->factor == 0 && (!best || v / u->factor < v / best->factor))
+            best = u;
+    /* 0 has no shortest; the smallest unit reads best. */
+    for (const struct unit *u = kinds[s->kind].units; v == 0 && u->name; u++)
+        best = u->factor == 1 ? u : best;
+    writer_printf(w, "%llu%s", (unsigned long long)(v / best->factor), best->name);
+}
+
+static unsigned cpu_count(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
+static bool workers_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    if (strcmp(text, "auto") != 0)
+        return number_parse(s, text, env, at);
+    store_number(s, cpu_count(), at);
+    return true;
+}
+
+/* ---- words ---- */
+
+static bool word_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)env;
+    const char *const *words = kinds[s->kind].words;
+    for (unsigned i = 0; words[i]; i++) {
+        if (strcmp(text, words[i]) != 0)
+            continue;
+        bool truth = i;
+        memcpy(at, s->size == sizeof truth ? (void *)&truth : (void *)&i, s->size);
+        return true;
+    }
+    return false;
+}
+
+static void word_format(const struct setting *s, const void *at, struct writer *w)
+{
+    unsigned i = 0;
+    bool truth = false;
+    memcpy(s->size == sizeof truth ? (void *)&truth : (void *)&i, at, s->size);
+    writer_printf(w, "%s", kinds[s->kind].words[i + truth]);
+}
+
+/* ---- texts ---- */
+
+static bool text_store(const char *text, const struct value_env *env, void *at)
+{
+    const char *copy = arena_text(env->arena, bytes_str(text));
+    memcpy(at, &copy, sizeof copy);
+    return copy != NULL;
+}
+
+static const char *text_load(const void *at)
+{
+    const char *text;
+    memcpy(&text, at, sizeof text);
+    return text;
+}
+
+/* No control characters: a path is logged and printed. */
+static bool printable(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    return true;
+}
+
+static const char *path_absolute(const char *text, const struct value_env *env)
+{
+    if (text[0] == '/')
+        return text;
+    if (strncmp(text, "./", 2) == 0)
+        text += 2;
+    return arena_printf(env->arena, "%s/%s", env->folder, text);
+}
+
+static bool path_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    if (!*text || strlen(text) > PATH_TEXT_MAX || !printable(text))
+        return false;
+    const char *path = path_absolute(text, env);
+    return path && text_store(path, env, at);
+}
+
+/* file:FOLDER/, file:/FOLDER/ and file:///FOLDER/ (RFC 8089 2 and appendix B), nothing percent-decoded. */
+static bool url_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    if (strncmp(text, "file:", 5) != 0 || strlen(text) > PATH_TEXT_MAX || !printable(text))
+        return false;
+    const char *path = text + 5;
+    if (strncmp(path, "//", 2) == 0)
+        path += 2;
+    if (!*path || (path != text + 5 && *path != '/'))
+        return false;
+    path = path_absolute(path, env);
+    if (!path)
+        return false;
+    const char *slash = path[strlen(path) - 1] == '/' ? "" : "/";
+    const char *url = arena_printf(env->arena, "file:%s%s", path, slash);
+    return url && text_store(url, env, at);
+}
+
+/* Only what needs no percent-encoding and stands for itself in a URI template (RFC 3986 2.3). */
+static bool urlpath_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    size_t n = strlen(text);
+    return text[0] == '/' && n > 1 && n < 256 && text[n - 1] != '/' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/") == n &&
+           text_store(text, env, at);
+}
+
+static bool of_letters(const char *text, const char *letters, size_t most)
+{
+    size_t n = strlen(text);
+    return n > 0 && n <= most && strspn(text, letters) == n;
+}
+
+static bool name_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    return of_letters(text, "abcdefghijklmnopqrstuvwxyz0123456789-", LIST_NAME_MAX) &&
+           text_store(text, env, at);
+}
+
+static bool user_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    return of_letters(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+                      USER_TEXT_MAX) &&
+           text[0] != '-' && text_store(text, env, at);
+}
+
+static bool host_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    return of_letters(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.",
+                      HOST_TEXT_MAX) &&
+           text_store(text, env, at);
+}
+
+/* A code point of well-formed UTF-8 (RFC 3629 3), or 0; *used bytes. */
+static uint32_t utf8_next(const unsigned char *p, unsigned *used)
+{
+    unsigned more = p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : 1;
+    uint32_t c = p[0] & (0x3fu >> more);
+    *used = more + 1;
+    for (unsigned i = 1; i <= more; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    return c;
+}
+
+/* Double-quoted. Other than ASCII goes as an escape, because YAML forbids some of it and folds lines at
+ * other. */
+static void text_format(const struct setting *s, const void *at, struct writer *w)
+{
+    (void)s;
+    const unsigned char *p = (const unsigned char *)text_load(at);
+    writer_u8(w, '"');
+    for (unsigned used; *p; p += used) {
+        uint32_t c = *p;
+        used = 1;
+        if (c >= 0x80)
+            c = utf8_next(p, &used);
+        if (c == 0) { /* not UTF-8: no YAML can say it */
+            c = '?';
+            used = 1;
+        }
+        if (c == '"' || c == '\\')
+            writer_printf(w, "\\%c", (int)c);
+        else if (c < 0x20 || c >= 0x7f)
+            writer_printf(w, "\\U%08x", c);
+        else
+            writer_u8(w, (uint8_t)c);
+    }
+    writer_u8(w, '"');
+}
+
+/* ---- addresses ---- */
+
+static bool address_store(const char *text, uint16_t port, void *at)
+{
+    union sock_addr a;
+    if (!sock_addr_parse(bytes_str(text), port, &a) || sock_addr_port(&a) == 0)
+        return false;
+    memcpy(at, &a, sizeof a);
+    return true;
+}
+
+static bool address_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s, (void)env;
+    return address_store(text, 0, at);
+}
+
+static bool server_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s, (void)env;
+    return address_store(text, 53, at);
+}
+
+static void address_format(const struct setting *s, const void *at, struct writer *w)
+{
+    (void)s;
+    char text[SOCK_ADDR_TEXT_MAX];
+    union sock_addr a;
+    memcpy(&a, at, sizeof a);
+    sock_addr_format(&a, text);
+    /* Quoted: YAML takes "[::1]:53" for a list. */
+    writer_printf(w, "\"%s\"", text);
+}
+
+/* ---- the table ---- */
+
+static const struct kind kinds[] = {
+    [KIND_COUNT] = {"a whole number", number_parse, number_format, counts, NULL},
+    [KIND_WORKERS] = {"\"auto\" or a whole number", workers_parse, number_format, counts, NULL},
+    [KIND_SIZE] = {"a size such as 16KiB or 256MB", number_parse, number_format, sizes, NULL},
+    [KIND_TIME] = {"a time such as 250ms, 30s or 12h", number_parse, number_format, times, NULL},
+    [KIND_PATH] = {"the path of a file", path_parse, text_format, NULL, NULL},
+    [KIND_URL] = {"file:FOLDER/ (https is not available yet)", url_parse, text_format, NULL, NULL},
+    [KIND_URLPATH] = {"a path such as /dns-query, of letters, digits and -._~/", urlpath_parse, text_format,
+                      NULL, NULL},
+    [KIND_USER] = {"the name of an account", user_parse, text_format, NULL, NULL},
+    [KIND_HOST] = {"a host name", host_parse, text_format, NULL, NULL},
+    [KIND_NAME] = {"1 to 32 of a-z, 0-9 and -", name_parse, text_format, NULL, NULL},
+    [KIND_ADDRESS] = {"an IP address and a port such as 127.0.0.1:8443 or [::1]:8443", address_parse,
+                      address_format, NULL, NULL},
+    [KIND_SERVER] = {"an IP address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53", server_parse,
+                     address_format, NULL, NULL},
+    [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
+    [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
+    [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},
+    [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
+};
+
+bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,
+                 char why[VALUE_WHY_MAX])
+{
+    if (kinds[s->kind].parse(s, text, env, at))
+        return true;
+    struct writer w = writer_of(why, VALUE_WHY_MAX - 1);
+    writer_printf(&w, "must be %s", kinds[s->kind].wants);
+    if (*s->least)
+        writer_printf(&w, ", from %s to %s", s->least, s->most);
+    why[w.len] = 0;
+    return false;
+}
+
+void value_format(const struct setting *s, const void *at, struct writer *w)
+{
+    kinds[s->kind].format(s, at, w);
+}
+
+bool value_present(const struct setting *s, const void *at)
+{
+    sa_family_t family = AF_UNSPEC;
+    if (kinds[s->kind].format == text_format)
+        return text_load(at) != NULL;
+    if (kinds[s->kind].format != address_format)
+        return true;
+    memcpy(&family, at, sizeof family);
+    return family != AF_UNSPEC;
+}
