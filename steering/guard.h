@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guards: what no signature can buy (design, section 5).
+ *
+ * However well a registration is signed, it can only ever name the outlet's own hosts and send readers to
+ * global unicast addresses on port 443: not into their LAN, not to another special-use network, not to the
+ * operator's own servers. Pure but for the public suffix list, which is loaded once. */
+#ifndef POLYNYA_STEERING_GUARD_H
+#define POLYNYA_STEERING_GUARD_H
+
+#include "data/base/text.h"
+#include "data/list/registration.h"
+
+struct guard;
+
+/* A network the operator denies: the first `bits` of ip. */
+struct guard_net {
+    struct ip ip;
+    uint8_t bits;
+};
+
+/* Loads Debian's public suffix list, or the one built into libpsl if that is newer. denied is copied, may be
+ * empty. NULL without memory or without any list. */
+struct guard *guard_new(const struct guard_net *denied, size_t count);
+void guard_free(struct guard **g);
+
+/* True for global unicast addresses: outside of the IANA special-purpose registries, for IPv6 within
+ * 2000::/3, so no form that embeds an IPv4 address (mapped, NAT64, 6to4, Teredo) passes. */
+bool guard_is_global(const struct ip *ip);
+/* True if the operator denies it; an IPv4-mapped address counts as the IPv4 address. */
+bool guard_is_denied(const struct guard *g, const struct ip *ip);
+/* domain is lower-case text. PUBLIC_SUFFIX, BAD_NAME (a label that begins with "_"). */
+bool guard_domain(const struct guard *g, const char *domain, struct refusal *why);
+/* Domain, names, addresses and ports of a registration. allow_special_use lifts SPECIAL_USE and BAD_PORT
+ * alone. */
+bool guard_registration(const struct guard *g, const struct registration *reg, bool allow_special_use,
+                        struct refusal *why);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keys and layouts of steering.mdb: see state.h. */
+#include "steering/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The map's size, not the disk's: documents and snapshots of several full lists, old and new during a commit.
+ */
+#define STATE_SIZE ((size_t)2 << 30)
+
+static const char *const item_names[] = {"pin", "root", "list", "delegations", "floor"};
+
+bool state_path(const char *state_dir, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%s/steering.mdb", state_dir);
+    return n > 0 && (size_t)n < cap;
+}
+
+/* A key as text; STATE_KEY_MAX fits every list name and domain that config and documents allow. */
+struct key {
+    char text[STATE_KEY_MAX];
+    size_t len;
+};
+
+static struct bytes key_bytes(const struct key *k)
+{
+    return bytes_of(k->text, k->len);
+}
+
+static __attribute__((format(printf, 2, 3))) bool key_make(struct key *k, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(k->text, sizeof k->text, format, args);
+    va_end(args);
+    k->len = (size_t)n;
+    return n > 0 && k->len < sizeof k->text;
+}
+
+static enum store_result check_format(struct store *s)
+{
+    struct store_txn *t;
+    struct bytes value;
+    uint32_t format = STATE_FORMAT;
+    enum store_result result = store_write(s, &t);
+    if (result != STORE_OK)
+        return result;
+    result = store_get(t, BYTES_LIT("format"), &value);
+    if (result == STORE_OK) {
+        bool same = value.len == sizeof format && memcmp(value.data, &format, sizeof format) == 0;
+        store_abort(t);
+        return same ? STORE_OK : STORE_CORRUPT;
+    }
+    if (result == STORE_NOT_FOUND)
+        result = store_put(t, BYTES_LIT("format"), bytes_of(&format, sizeof format));
+    if (result == STORE_OK)
+        return store_commit(t);
+    store_abort(t);
+    return result;
+}
+
+enum store_result state_open(const char *state_dir, bool read_only, struct store **out)
+{
+    char path[4096];
+    struct store_options options = {.size = STATE_SIZE, .durable = true, .read_only = read_only};
+    *out = NULL;
+    if (!state_path(state_dir, path, sizeof path))
+        return STORE_FAILED;
+    enum store_result result = store_open(path, &options, out);
+    if (result == STORE_OK && !read_only)
+        result = check_format(*out);
+    if (result != STORE_OK)
+        store_close(out);
+    return result;
+}
+
+static struct view *copy_view(struct bytes value)
+{
+    uint8_t *block = malloc(value.len ? value.len : 1);
+    if (!block)
+        return NULL;
+    memcpy(block, value.data, value.len);
+    struct view *v = view_open(block, value.len);
+    if (!v)
+        free(block);
+    return v;
+}
+
+enum store_result state_load_snapshot(struct store *s, struct view **out)
+{
+    struct store_txn *t;
+    struct bytes value;
+    *out = NULL;
+    enum store_result result = store_read(s, &t);
+    if (result != STORE_OK)
+        return result;
+    result = store_get(t, BYTES_LIT("view"), &value);
+    if (result == STORE_OK && !(*out = copy_view(value)))
+        result = STORE_CORRUPT;
+    store_abort(t);
+    return result;
+}
+
+enum store_result state_load_secret(struct store *s, uint8_t secret[STATE_SECRET])
+{
+    struct store_txn *t;
+    struct bytes value;
+    enum store_result result = store_read(s, &t);
+    if (result != STORE_OK)
+        return result;
+    result = store_get(t, BYTES_LIT("secret"), &value);
+    if (result == STORE_OK && value.len != STATE_SECRET)
+        result = STORE_CORRUPT;
+    if (result == STORE_OK)
+        memcpy(secret, value.data, STATE_SECRET);
+    store_abort(t);
+    return result;
+}
+
+enum store_result state_get(struct store_txn *t, const char *list, enum state_item item, struct bytes *value)
+{
+    struct key key;
+    return key_make(&key, "list/%s/%s", list, item_names[item]) ? store_get(t, key_bytes(&key), value)
+                                                                : STORE_FAILED;
+}
+
+enum store_result state_put(struct store_txn *t, const char *list, enum state_item item, struct bytes value)
+{
+    struct key key;
+    return key_make(&key, "list/%s/%s", list, item_names[item]) ? store_put(t, key_bytes(&key), value)
+                                                                : STORE_FAILED;
+}
+
+enum store_result state_get_floor(struct store_txn *t, const char *list, struct state_floor *out)
+{
+    struct bytes value;
+    enum store_result result = state_get(t, list, STATE_FLOOR, &value);
+    if (result == STORE_OK && value.len != sizeof *out)
+        result = STORE_NOT_FOUND;
+    if (result == STORE_OK)
+        memcpy(out, value.data, sizeof *out);
+    return result;
+}
+
+enum store_result state_put_seq(struct store_txn *t, const char *list, const char *domain,
+                                const struct state_seq *v)
+{
+    struct key key;
+    return key_make(&key, "list/%s/seq/%s", list, domain)
+               ? store_put(t, key_bytes(&key), bytes_of(v, sizeof *v))
+               : STORE_FAILED;
+}
+
+struct seq_walk {
+    bool (*each)(void *self, const char *domain, const struct state_seq *v);
+    void *self;
+    size_t prefix;
+};
+
+static bool visit_seq(void *self, struct bytes key, struct bytes value)
+{
+    const struct seq_walk *walk = self;
+    char domain[STATE_KEY_MAX];
+    struct state_seq v;
+    if (value.len != sizeof v || key.len >= sizeof domain)
+        return true;
+    memcpy(&v, value.data, sizeof v);
+    memcpy(domain, key.data + walk->prefix, key.len - walk->prefix);
+    domain[key.len - walk->prefix] = '\0';
+    return walk->each(walk->self, domain, &v);
+}
+
+enum store_result state_each_seq(struct store_txn *t, const char *list,
+                                 bool (*each)(void *self, const char *domain, const struct state_seq *v),
+                                 void *self)
+{
+    struct key key;
+    if (!key_make(&key, "list/%s/seq/", list))
+        return STORE_FAILED;
+    struct seq_walk walk = {each, self, key.len};
+    return store_each(t, key_bytes(&key), visit_seq, &walk);
+}
+
+enum store_result state_put_view(struct store_txn *t, struct bytes block)
+{
+    return store_put(t, BYTES_LIT("view"), block);
+}
+
+enum store_result state_make_secret(struct store_txn *t)
+{
+    struct bytes value;
+    uint8_t secret[STATE_SECRET];
+    enum store_result result = store_get(t, BYTES_LIT("secret"), &value);
+    if (result == STORE_OK && value.len == STATE_SECRET)
+        return STORE_OK;
+    random_fill(secret, sizeof secret);
+    result = store_put(t, BYTES_LIT("secret"), bytes_of(secret, sizeof secret));
+    explicit_bzero(secret, sizeof secret);
+    return result;
+}

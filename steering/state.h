@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What stands in <state-dir>/steering.mdb: the one place that knows its keys and layouts.
+ *
+ *   format                       u32, host order: STATE_FORMAT
+ *   secret                       32 random bytes, made once: clients keep their mirrors across restarts
+ *   view                         the compiled snapshot (view.h)
+ *   list/<name>/pin              SHA-256 of the pinned root file the rest descends from
+ *   list/<name>/root             the last accepted root, its file's bytes
+ *   list/<name>/list             the last accepted list.json, its file's bytes
+ *   list/<name>/delegations      the delegations.json it names
+ *   list/<name>/floor            struct state_floor: the highest versions ever accepted
+ *   list/<name>/seq/<domain>     struct state_seq: the highest seq ever accepted
+ *
+ * The prober writes, everything an update changes in one transaction; workers and the command line read. */
+#ifndef POLYNYA_STEERING_STATE_H
+#define POLYNYA_STEERING_STATE_H
+
+#include "data/store/store.h"
+#include "steering/view.h"
+
+enum { STATE_FORMAT = 1, STATE_SECRET = 32, STATE_KEY_MAX = 400 };
+
+struct state_floor {
+    uint64_t list_version;
+    uint64_t delegations_version;
+    uint8_t list_sha256[32]; /* of the signed text under list_version */
+};
+
+struct state_seq {
+    uint64_t seq;
+    uint8_t key[32]; /* the outlet's: another key starts anew */
+};
+
+enum state_item { STATE_PIN, STATE_ROOT, STATE_LIST, STATE_DELEGATIONS, STATE_FLOOR };
+
+/* "<state-dir>/steering.mdb" into out; false if it does not fit. */
+bool state_path(const char *state_dir, char *out, size_t cap);
+/* Opens it; readers get STORE_FAILED or STORE_NOT_FOUND while no prober has made it yet. A writer finds or
+ * makes the format key: STORE_CORRUPT if it is another format's file. */
+enum store_result state_open(const char *state_dir, bool read_only, struct store **out);
+
+/* A copy of the snapshot, opened. NOT_FOUND before the first; CORRUPT if view_open refuses it. */
+enum store_result state_load_snapshot(struct store *s, struct view **out);
+enum store_result state_load_secret(struct store *s, uint8_t secret[STATE_SECRET]);
+
+/* The value is borrowed until the transaction ends. */
+enum store_result state_get(struct store_txn *t, const char *list, enum state_item item, struct bytes *value);
+enum store_result state_put(struct store_txn *t, const char *list, enum state_item item, struct bytes value);
+/* Fixed-size records; NOT_FOUND also for a value of another size. */
+enum store_result state_get_floor(struct store_txn *t, const char *list, struct state_floor *out);
+enum store_result state_put_seq(struct store_txn *t, const char *list, const char *domain,
+                                const struct state_seq *v);
+/* Calls each for every stored seq of the list, in order of domain. */
+enum store_result state_each_seq(struct store_txn *t, const char *list,
+                                 bool (*each)(void *self, const char *domain, const struct state_seq *v),
+                                 void *self);
+enum store_result state_put_view(struct store_txn *t, struct bytes block);
+/* Makes the secret if there is none yet. */
+enum store_result state_make_secret(struct store_txn *t);
+
+#endif
