@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The worker's steering snapshot: see snapshot.h. The store is opened for each load and closed again, so a
+ * file that the prober had to replace is never held on to. */
+#include "resolver/snapshot.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "data/base/log.h"
+#include "steering/state.h"
+
+enum { DAY = 86400 };
+
+struct snapshot {
+    const char *state_dir;
+    const uint32_t *generation;
+    uint32_t loaded; /* generation of the copy */
+    bool ever;       /* a load was tried */
+    struct view *view;
+    uint8_t master[STATE_SECRET];
+    uint8_t day_secret[32];
+    int64_t day; /* of day_secret */
+};
+
+struct snapshot *snapshot_new(const char *state_dir, const uint32_t *generation)
+{
+    struct snapshot *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->state_dir = state_dir;
+    s->generation = generation;
+    s->day = -1;
+    return s;
+}
+
+void snapshot_free(struct snapshot **snapshot)
+{
+    struct snapshot *s = *snapshot;
+    *snapshot = NULL;
+    if (!s)
+        return;
+    view_free(&s->view);
+    OPENSSL_cleanse(s, sizeof *s);
+    free(s);
+}
+
+static enum store_result load(struct snapshot *s, struct view **view)
+{
+    struct store *store;
+    enum store_result r = state_open(s->state_dir, true, &store);
+    if (r != STORE_OK)
+        return r;
+    r = state_load_secret(store, s->master);
+    if (r == STORE_OK)
+        r = state_load_snapshot(store, view);
+    store_close(&store);
+    return r;
+}
+
+static void renew(struct snapshot *s)
+{
+    struct view *fresh;
+    enum store_result r = load(s, &fresh);
+    if (r == STORE_OK) {
+        view_free(&s->view);
+        s->view = fresh;
+        s->day = -1;
+        log_debug("steering.loaded", "generation=%u", s->loaded);
+    } else if (*s->generation) {
+        log_error("steering.unreadable", "dir=%s result=%d", s->state_dir, (int)r);
+    }
+}
+
+void snapshot_refresh(struct snapshot *s, int64_t now)
+{
+    uint32_t generation = shm_load(s->generation);
+    if (!s->ever || generation != s->loaded) {
+        s->ever = true;
+        s->loaded = generation;
+        renew(s);
+    }
+    if (s->view && s->day != now / DAY) {
+        s->day = now / DAY;
+        steer_day_secret(s->master, now, s->day_secret);
+    }
+}
+
+void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,
+                     int64_t now, struct steer_decision *out)
+{
+    if (s->view)
+        steer_decide(s->view, &q->name, q->type, client, s->day_secret, now, out);
+    else
+        *out = (struct steer_decision){.outcome = STEER_NOT_OURS};
+}
