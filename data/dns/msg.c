@@ -164,6 +164,22 @@ bool msg_next(struct msg_iter *it, struct dns_rr *rr)
     return !it->malformed;
 }
 
+bool msg_find_opt(struct bytes message, struct dns_rr *opt)
+{
+    struct msg_iter it;
+    struct dns_rr rr;
+    bool found = false;
+    if (!msg_iter_init(&it, message))
+        return false;
+    while (msg_next(&it, &rr)) {
+        if (found || rr.section != DNS_ADDITIONAL || rr.type != DNS_OPT)
+            continue;
+        *opt = rr;
+        found = true;
+    }
+    return found && !it.malformed;
+}
+
 void dns_rcode_format(unsigned rcode, char out[16])
 {
     static const char *const names[] = {

@@ -111,6 +111,9 @@ bool msg_iter_init(struct msg_iter *it, struct bytes message);
 /* The next RR; false at the end. Trailing bytes behind the last RR set malformed. */
 bool msg_next(struct msg_iter *it, struct dns_rr *rr);
 
+/* The first OPT of a message; false if there is none or the message is malformed. */
+bool msg_find_opt(struct bytes message, struct dns_rr *opt);
+
 /* "A", "HTTPS", "TYPE1234"; and back (either form, any case). */
 void dns_type_format(uint16_t type, char out[16]);
 bool dns_type_parse(struct bytes text, uint16_t *type);
