@@ -23,7 +23,7 @@ enum {
     NODE_HEAD = 8,
     NODE_BIG = 1,
     TREE_DEPTH_MAX = 32, /* LMDB's cursors hold as many levels */
-    TREE_INTEGER_KEY = 8,
+    TREE_FREE_FLAGS = 0x4008, /* integer keys, and the environment is one file: how store.c makes them */
     RACES_MAX = 5
 };
 static const uint32_t meta_magic = 0xBEEFC0DE, meta_version = 1;
@@ -98,7 +98,7 @@ static bool read_meta(int fd, size_t page_size, struct meta *out)
             return false;
         if (head.number != i || head.flags != PAGE_META || m[i].magic != meta_magic ||
             m[i].version != meta_version || m[i].free.pad != page_size || m[i].last_page < 1 ||
-            !tree_sane(&m[i].free, TREE_INTEGER_KEY) || !tree_sane(&m[i].main, 0))
+            !tree_sane(&m[i].free, TREE_FREE_FLAGS) || !tree_sane(&m[i].main, 0))
             return false;
     }
     *out = m[0].txn < m[1].txn ? m[1] : m[0];
