@@ -13,7 +13,7 @@
 #include "data/base/text.h"
 #include "data/dns/name.h"
 
-enum { VIEW_FORMAT = 1, VIEW_SIZE_MAX = 256 << 20 };
+enum { VIEW_FORMAT = 1, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };
 enum { VIEW_LIST_NAME_MAX = 63, VIEW_MIRROR_ID_MAX = 32, VIEW_ALPN_MAX = 4, VIEW_ALPN_LEN_MAX = 15 };
 enum { VIEW_SITE_MIRRORS_MAX = 64, VIEW_MIRROR_ADDRESSES_MAX = 8, VIEW_ECH_MAX = 1024 };
 
@@ -92,6 +92,8 @@ void view_free(struct view **v);
 /* The site that has this exact (lower-case) name registered, from the first list in config order; NULL if
  * none. Expired registrations are found too: that decision needs a time. */
 const struct view_site *view_find(const struct view *v, const struct dns_name *name);
+/* Writes the checksum of a block of at least VIEW_HEAD bytes: for view_compile, and to fuzz view_open. */
+void view_seal(uint8_t *block, size_t len);
 /* All lists in config order. A list may have no sites. */
 const struct view_list *view_lists(const struct view *v, size_t *count);
 
