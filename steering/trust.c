@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Verification: see trust.h. Signatures are checked before a document's text is parsed. */
+#include "steering/trust.h"
+
+#include <stdlib.h>
+
+static bool open_root(struct bytes file, struct arena *arena, struct envelope *e, struct root *out,
+                      struct refusal *why)
+{
+    /* A root says itself who signs it: it is parsed first, and believed by the caller. */
+    return envelope_parse(file, ROOT_SIZE_MAX, arena, e, why) && root_parse(e->text, arena, out, why) &&
+           root_role_verify(out, ROOT_ROLE_ROOT, e, why);
+}
+
+bool trust_pin(struct bytes file, struct arena *arena, struct root *out, struct refusal *why)
+{
+    struct envelope e;
+    return open_root(file, arena, &e, out, why);
+}
+
+bool trust_next_root(const struct root *current, struct bytes file, struct arena *arena, struct root *next,
+                     struct refusal *why)
+{
+    struct envelope e;
+    if (!open_root(file, arena, &e, next, why))
+        return false;
+    if (next->version != current->version + 1)
+        return refuse(why, REFUSAL_WRONG_VERSION, "version");
+    if (root_role_verify(current, ROOT_ROLE_ROOT, &e, why))
+        return true;
+    refusal_within(why, "keys of version %llu", (unsigned long long)current->version);
+    return false;
+}
+
+bool trust_role_continues(const struct root *a, const struct root *b, enum root_role role)
+{
+    for (unsigned i = 0; i < a->roles[role].count; i++)
+        for (unsigned k = 0; k < b->roles[role].count; k++)
+            if (minisign_public_equal(a->roles[role].keys[i], b->roles[role].keys[k]))
+                return true;
+    return false;
+}
+
+/* issued (0: not told) and expires against now, and against each other. */
+static bool check_times(const struct trust_input *in, int64_t issued, int64_t expires, int64_t life,
+                        struct refusal *why)
+{
+    int64_t from = issued ? issued : in->now;
+    if (expires - from > life)
+        return refuse(why, REFUSAL_LONG_LIFE, "expires");
+    if (in->mode == TRUST_STORED)
+        return true;
+    if (issued > in->now + TRUST_SKEW)
+        return refuse(why, REFUSAL_FUTURE, "issued");
+    return expires > in->now || refuse(why, REFUSAL_EXPIRED, "expires");
+}
+
+static bool check_list_version(const struct trust_input *in, const struct envelope *e,
+                               struct trust_result *out, struct refusal *why)
+{
+    uint8_t sha256[32];
+    if (!list_sha256(e->text, sha256))
+        return refuse(why, REFUSAL_NO_MEMORY, "list");
+    if (in->mode == TRUST_FRESH && out->list.version < in->floor.list_version)
+        return refuse(why, REFUSAL_ROLLED_BACK, "version %llu after %llu",
+                      (unsigned long long)out->list.version, (unsigned long long)in->floor.list_version);
+    bool same = memcmp(sha256, in->floor.list_sha256, sizeof sha256) == 0;
+    if (in->mode == TRUST_FRESH && out->list.version == in->floor.list_version) {
+        out->unchanged = same;
+        return same ||
+               refuse(why, REFUSAL_SAME_VERSION, "version %llu", (unsigned long long)out->list.version);
+    }
+    out->floor.list_version = out->list.version;
+    memcpy(out->floor.list_sha256, sha256, sizeof sha256);
+    return true;
+}
+
+static bool accept_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                        unsigned *bad, struct refusal *why)
+{
+    struct envelope e;
+    return envelope_parse(in->list, LIST_SIZE_MAX, arena, &e, why) &&
+           root_role_verify(in->root, ROOT_ROLE_PUBLISHER, &e, why) &&
+           list_parse(e.text, arena, &out->list, bad, why) &&
+           check_times(in, out->list.issued, out->list.expires, LIST_LIFE_MAX, why) &&
+           check_list_version(in, &e, out, why);
+}
+
+static bool check_delegations(const struct trust_input *in, struct trust_result *out, struct refusal *why)
+{
+    if (out->delegations.version != out->list.delegations_version)
+        return refuse(why, REFUSAL_WRONG_VERSION, "version");
+    if (in->mode == TRUST_FRESH && out->delegations.version < in->floor.delegations_version)
+        return refuse(why, REFUSAL_ROLLED_BACK, "version %llu after %llu",
+                      (unsigned long long)out->delegations.version,
+                      (unsigned long long)in->floor.delegations_version);
+    out->floor.delegations_version = out->delegations.version;
+    return check_times(in, out->delegations.issued, out->delegations.expires, DELEGATIONS_LIFE_MAX, why);
+}
+
+static bool accept_delegations(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                               struct refusal *why)
+{
+    struct envelope e;
+    uint8_t sha256[32];
+    if (in->delegations.len > DELEGATIONS_SIZE_MAX)
+        return refuse(why, REFUSAL_TOO_LARGE, "%zu bytes", in->delegations.len);
+    if (!list_sha256(in->delegations, sha256) ||
+        memcmp(sha256, out->list.delegations_sha256, sizeof sha256) != 0)
+        return refuse(why, REFUSAL_WRONG_HASH, "sha256");
+    return envelope_parse(in->delegations, DELEGATIONS_SIZE_MAX, arena, &e, why) &&
+           root_role_verify(in->root, ROOT_ROLE_MAINTAINERS, &e, why) &&
+           delegations_parse(e.text, arena, &out->delegations, why) && check_delegations(in, out, why);
+}
+
+/* Delegations by domain, and which of them have got their registration. */
+struct delegation_entry {
+    const struct delegation *delegation;
+    bool taken;
+};
+
+struct delegation_index {
+    struct delegation_entry *entry;
+    size_t count;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const struct delegation_entry *)a)->delegation->domain,
+                  ((const struct delegation_entry *)b)->delegation->domain);
+}
+
+static bool index_make(const struct delegations *d, struct arena *arena, struct delegation_index *out)
+{
+    out->count = d->site_count;
+    out->entry = arena_array(arena, d->site_count, sizeof *out->entry);
+    if (!out->entry)
+        return false;
+    for (size_t i = 0; i < d->site_count; i++)
+        out->entry[i].delegation = &d->sites[i];
+    qsort(out->entry, out->count, sizeof *out->entry, compare_entries);
+    return true;
+}
+
+static struct delegation_entry *index_find(const struct delegation_index *index, const char *domain)
+{
+    struct delegation wanted = {.domain = domain};
+    struct delegation_entry key = {.delegation = &wanted};
+    return bsearch(&key, index->entry, index->count, sizeof *index->entry, compare_entries);
+}
+
+static int compare_seqs(const void *a, const void *b)
+{
+    return strcmp(((const struct trust_seq *)a)->domain, ((const struct trust_seq *)b)->domain);
+}
+
+/* A seq binds as long as the domain is delegated to the same key. */
+static bool check_seq(const struct trust_input *in, const struct registration *reg,
+                      const struct delegation *d, struct refusal *why)
+{
+    struct trust_seq key = {.domain = reg->domain};
+    const struct trust_seq *seen =
+        in->seq_count ? bsearch(&key, in->seqs, in->seq_count, sizeof *in->seqs, compare_seqs) : NULL;
+    if (!seen || memcmp(seen->value.key, d->key.key, sizeof d->key.key) != 0 || reg->seq >= seen->value.seq)
+        return true;
+    return refuse(why, REFUSAL_ROLLED_BACK, "seq %llu after %llu", (unsigned long long)reg->seq,
+                  (unsigned long long)seen->value.seq);
+}
+
+static bool check_registration_times(const struct trust_input *in, const struct registration *reg,
+                                     struct refusal *why)
+{
+    if (!check_times(in, reg->issued, reg->expires, REGISTRATION_LIFE_MAX, why))
+        return false;
+    return reg->expires > in->now || refuse(why, REFUSAL_EXPIRED, "expires");
+}
+
+/* The registration's text is not believed before the key delegated to the domain it claims has signed it. */
+static bool accept_registration(const struct trust_input *in, const struct delegation_index *index,
+                                const struct envelope *e, struct arena *arena, struct registration *reg,
+                                struct delegation_entry **entry, struct refusal *why)
+{
+    if (!registration_parse(e->text, arena, reg, why))
+        return false;
+    *entry = index_find(index, reg->domain);
+    if (!*entry)
+        return refuse(why, REFUSAL_NOT_DELEGATED, "%s", reg->domain);
+    const struct delegation *d = (*entry)->delegation;
+    const struct minisign_public *key = &d->key;
+    if (!envelope_verify(e, &key, 1, 1, NULL))
+        return refuse(why, REFUSAL_BAD_SIGNATURE, "not signed by the key delegated");
+    if ((*entry)->taken)
+        return refuse(why, REFUSAL_DUPLICATE, "%s", reg->domain);
+    return check_registration_times(in, reg, why) && check_seq(in, reg, d, why) &&
+           guard_registration(in->guard, reg, in->allow_special_use, why);
+}
+
+static void tell_refused(const struct trust_input *in, struct trust_result *out, const char *domain,
+                         const struct refusal *why)
+{
+    out->refused++;
+    if (in->refused)
+        in->refused(in->self, domain ? domain : "", why);
+}
+
+static bool accept_registrations(const struct trust_input *in, struct arena *arena, struct trust_result *out)
+{
+    struct delegation_index index;
+    struct list_doc *l = &out->list;
+    struct registration *regs = arena_array(arena, l->registration_count, sizeof *regs);
+    out->sites = arena_array(arena, l->registration_count, sizeof *out->sites);
+    if (!regs || !out->sites || !index_make(&out->delegations, arena, &index))
+        return false;
+    for (unsigned i = 0; i < l->registration_count; i++) {
+        struct refusal why;
+        struct delegation_entry *entry = NULL;
+        if (!accept_registration(in, &index, &l->registrations[i], arena, &regs[i], &entry, &why)) {
+            if (why.why == REFUSAL_NO_MEMORY)
+                return false;
+            tell_refused(in, out, regs[i].domain, &why);
+            continue;
+        }
+        entry->taken = true;
+        out->sites[out->site_count++] = (struct view_source_site){&regs[i], entry->delegation};
+    }
+    return true;
+}
+
+bool trust_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                struct refusal *why)
+{
+    unsigned bad = 0;
+    *out = (struct trust_result){.floor = in->floor};
+    if (in->mode == TRUST_FRESH && in->root->expires <= in->now)
+        return refuse(why, REFUSAL_EXPIRED, "root version %llu", (unsigned long long)in->root->version);
+    if (!accept_list(in, arena, out, &bad, why)) {
+        refusal_within(why, "list.json");
+        return false;
+    }
+    if (out->unchanged)
+        return true;
+    if (!accept_delegations(in, arena, out, why)) {
+        refusal_within(why, "delegations.json");
+        return false;
+    }
+    struct refusal malformed = {.why = REFUSAL_BAD_FIELD, .where = "envelope"};
+    for (unsigned i = 0; i < bad; i++)
+        tell_refused(in, out, "", &malformed);
+    return accept_registrations(in, arena, out) || refuse(why, REFUSAL_NO_MEMORY, "registrations");
+}
