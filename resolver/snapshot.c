@@ -3,8 +3,8 @@
  * file that the prober had to replace is never held on to. */
 #include "resolver/snapshot.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/base/log.h"
 #include "steering/state.h"
@@ -40,7 +40,7 @@ void snapshot_free(struct snapshot **snapshot)
     if (!s)
         return;
     view_free(&s->view);
-    OPENSSL_cleanse(s, sizeof *s);
+    explicit_bzero(s, sizeof *s);
     free(s);
 }
 
