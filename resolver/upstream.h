@@ -2,9 +2,9 @@
 /* The servers we ask, and one lookup over them.
  *
  * Every byte of a reply is an attacker's: a reply counts only if it came from the server asked, to the port
- * asked from, with the ID, the question and the 0x20 case sent; anything else is dropped and counted, and the lookup
- * waits on. A truncated reply is asked again over TCP. A try that times out moves on to the next server;
- * servers are judged over many names, and with all of them on hold they are tried anyway. */
+ * asked from, with the ID, the question and the 0x20 case sent; anything else is dropped and counted, and the
+ * lookup waits on. A truncated reply is asked again over TCP. A try that times out moves on to the next
+ * server; servers are judged over many names, and with all of them on hold they are tried anyway. */
 #ifndef POLYNYA_RESOLVER_UPSTREAM_H
 #define POLYNYA_RESOLVER_UPSTREAM_H
 
@@ -16,17 +16,20 @@
 struct upstream;
 struct upstream_lookup;
 
-/* reply is borrowed for the call; empty unless why is REASON_OK. A reply is a whole message with the right ID and
- * question (case as in q->name), RCODE NOERROR or NXDOMAIN. SERVFAIL, REFUSED, FORMERR, NOTIMP from one server
- * move on to the next; from all, why says so. */
+/* reply is borrowed for the call; empty unless why is REASON_OK. A reply is a whole message with the right ID
+ * and question (case as in q->name), RCODE NOERROR or NXDOMAIN. SERVFAIL, REFUSED, FORMERR, NOTIMP from one
+ * server move on to the next; from all, why says so. */
 typedef void upstream_done(void *self, enum reason why, struct bytes reply);
 
 struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf);
 /* Lookups under way end with REASON_UPSTREAM_DEAD. */
 void upstream_free(struct upstream **u);
-/* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once, never before
- * this returns; NULL when nothing could be started (no memory): then done is not called. */
-struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done, void *self);
+/* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once,
+ * never before this returns; NULL when nothing could be started (no memory): then done is not called. */
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
+                                     void *self);
+/* Ends a lookup without done being called. Not from within a callback of the same lookup. */
+void upstream_cancel(struct upstream_lookup **l);
 
 struct upstream_state {
     union sock_addr address;

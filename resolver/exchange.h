@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One lookup: its tries over the servers, and the time they may take.
+ *
+ * A try asks one server: over UDP, and the same server once more over TCP if the answer was truncated, the
+ * case of the name came back changed, or too many wrong replies came; and once without EDNS if it does not
+ * know it. A try that gets nothing in time gives way to the next, on another server, but stays open: its late
+ * answer still counts. A server that answered with an error, or cannot be reached, is not asked again by this
+ * lookup. */
+#ifndef POLYNYA_RESOLVER_EXCHANGE_H
+#define POLYNYA_RESOLVER_EXCHANGE_H
+
+#include "data/base/hash.h"
+#include "resolver/link.h"
+#include "resolver/server.h"
+#include "resolver/tcp.h"
+#include "resolver/udp.h"
+#include "resolver/upstream.h"
+
+enum {
+    EXCHANGE_BAD_MAX = 16,      /* wrong replies to one query until it is asked over TCP */
+    EXCHANGE_PROBE_TIME = 2000, /* ms a server on hold has to answer a probe */
+    EXCHANGE_TRIES_MAX = 32
+};
+
+/* What all lookups share. */
+struct exchange {
+    struct udp udp;
+    struct server *servers;
+    unsigned server_count;
+    unsigned tries;
+    int64_t try_timeout, total_timeout; /* ms */
+    struct hash_key hash;               /* for names, see server.h */
+    struct link lookups;
+};
+
+/* As upstream_ask. */
+struct upstream_lookup *exchange_start(struct exchange *x, const struct dns_query *q, upstream_done *done,
+                                       void *self);
+/* Ends the lookup at once: done is called, unless why is REASON_COUNT. */
+void exchange_end(struct upstream_lookup *l, enum reason why);
+/* Ends all of them. */
+void exchange_end_all(struct exchange *x, enum reason why);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The servers we ask: see upstream.h. Owns the servers and their connections; a lookup is exchange.c's. */
+#include "resolver/upstream.h"
+
+#include <stdlib.h>
+
+#include "data/base/log.h"
+#include "resolver/exchange.h"
+
+struct upstream {
+    bool closing;
+    struct exchange exchange;
+    struct server servers[];
+};
+
+static bool open_servers(struct exchange *x, const struct conf *conf)
+{
+    for (unsigned i = 0; i < x->server_count; i++) {
+        struct server *s = &x->servers[i];
+        server_init(s, &conf->upstream.servers[i].address);
+        s->tcp = tcp_new(x->udp.loop, &s->address);
+        if (!s->tcp)
+            return false;
+    }
+    return true;
+}
+
+static unsigned bounded(unsigned n, unsigned low, unsigned high)
+{
+    return n < low ? low : n > high ? high : n;
+}
+
+struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
+{
+    unsigned count = bounded(conf->upstream.count, 0, SERVERS_MAX);
+    struct upstream *u = calloc(1, sizeof *u + count * sizeof u->servers[0]);
+    if (!u)
+        return NULL;
+    if (count < conf->upstream.count)
+        log_warn("upstream.too-many", "used=%u configured=%u", count, conf->upstream.count);
+    struct exchange *x = &u->exchange;
+    x->udp.loop = loop;
+    x->servers = u->servers;
+    x->server_count = count;
+    x->tries = bounded(conf->upstream.tries, 1, EXCHANGE_TRIES_MAX);
+    x->try_timeout = (int64_t)conf->upstream.try_timeout;
+    x->total_timeout = (int64_t)conf->upstream.total_timeout;
+    random_fill(&x->hash, sizeof x->hash);
+    link_init(&x->lookups);
+    if (!open_servers(x, conf))
+        upstream_free(&u);
+    return u;
+}
+
+void upstream_free(struct upstream **u)
+{
+    if (!*u)
+        return;
+    struct exchange *x = &(*u)->exchange;
+    (*u)->closing = true;
+    exchange_end_all(x, REASON_UPSTREAM_DEAD);
+    for (unsigned i = 0; i < x->server_count; i++)
+        tcp_free(&x->servers[i].tcp);
+    free(*u);
+    *u = NULL;
+}
+
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
+                                     void *self)
+{
+    return u->closing ? NULL : exchange_start(&u->exchange, q, done, self);
+}
+
+void upstream_cancel(struct upstream_lookup **l)
+{
+    if (*l)
+        exchange_end(*l, REASON_COUNT);
+    *l = NULL;
+}
+
+unsigned upstream_states(const struct upstream *u, struct upstream_state *out, unsigned cap)
+{
+    const struct exchange *x = &u->exchange;
+    for (unsigned i = 0; i < x->server_count && i < cap; i++) {
+        const struct server *s = &x->servers[i];
+        out[i] = (struct upstream_state){s->address, s->on_hold, s->rtt, s->queries, s->timeouts};
+    }
+    return x->server_count;
+}

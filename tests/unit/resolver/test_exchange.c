@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lookups whose servers' state is set by hand: probes of servers on hold, and habits remembered. */
+#include "tests/unit/resolver/fake_dns.h"
+
+#include "data/base/clock.h"
+#include "resolver/exchange.h"
+
+struct bench {
+    struct ev_loop *loop;
+    struct fake fake[2];
+    struct server server[2];
+    struct exchange exchange;
+    unsigned done;
+    enum reason why;
+};
+
+static int setup(void **state)
+{
+    struct bench *b = test_calloc(1, sizeof *b);
+    b->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    for (int i = 0; i < 2; i++) {
+        fake_init(&b->fake[i], b->loop, FAKE_GOOD);
+        server_init(&b->server[i], &b->fake[i].address);
+        b->server[i].tcp = tcp_new(b->loop, &b->server[i].address);
+        assert_non_null(b->server[i].tcp);
+    }
+    b->exchange.udp.loop = b->loop;
+    b->exchange.servers = b->server;
+    b->exchange.server_count = 2;
+    b->exchange.tries = 4;
+    b->exchange.try_timeout = 5000;
+    b->exchange.total_timeout = 15000;
+    link_init(&b->exchange.lookups);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    exchange_end_all(&b->exchange, REASON_UPSTREAM_DEAD);
+    for (int i = 0; i < 2; i++) {
+        tcp_free(&b->server[i].tcp);
+        fake_fini(&b->fake[i]);
+    }
+    ev_loop_destroy(b->loop);
+    test_free(b);
+    return 0;
+}
+
+static void on_done(void *self, enum reason why, struct bytes reply)
+{
+    struct bench *b = self;
+    assert_int_equal(why == REASON_OK, reply.len > 0);
+    b->done++;
+    b->why = why;
+}
+
+static void begin(struct bench *b)
+{
+    struct dns_query q;
+    fake_query(&q, "www.example.com");
+    assert_non_null(exchange_start(&b->exchange, &q, on_done, b));
+}
+
+/* On hold, and due for a probe. */
+static void hold(struct server *s)
+{
+    s->on_hold = true;
+    s->probe_step = SERVER_PROBE_MIN;
+    s->probe_at = 0;
+}
+
+static void test_held_server_is_probed_beside(void **state)
+{
+    struct bench *b = *state;
+    hold(&b->server[0]);
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_OK);
+    fake_run(b->loop, &b->fake[0].udp_queries, 1);
+    /* The client's question went to the other; the probe tells nothing of it. */
+    static const uint8_t root_ns[] = {0, 0, DNS_NS, 0, DNS_CLASS_IN};
+    assert_int_equal(b->fake[1].udp_queries, 1);
+    assert_memory_equal(b->fake[0].last + DNS_HEADER, root_ns, sizeof root_ns);
+    while (!link_empty(&b->exchange.lookups))
+        ev_run(b->loop, EVRUN_ONCE);
+    assert_false(b->server[0].on_hold);
+    assert_int_equal(b->done, 1);
+}
+
+static void test_silent_probe_leaves_it_held(void **state)
+{
+    struct bench *b = *state;
+    b->fake[0].way = FAKE_SILENT;
+    hold(&b->server[0]);
+    begin(b);
+    begin(b);
+    fake_run(b->loop, &b->done, 2);
+    fake_run(b->loop, &b->fake[0].udp_queries, 1);
+    /* One probe for two lookups; its end tells nobody. */
+    assert_int_equal(b->fake[0].udp_queries, 1);
+    assert_true(b->server[0].on_hold);
+    exchange_end_all(&b->exchange, REASON_UPSTREAM_DEAD);
+    assert_int_equal(b->done, 2);
+}
+
+static void test_habits_end(void **state)
+{
+    struct bench *b = *state;
+    b->exchange.server_count = 1;
+    b->server[0].plain_until = b->server[0].tcp_until = clock_mono_ms() + SERVER_HABIT;
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->fake[0].tcp_queries, 1);
+    assert_int_equal(b->fake[0].udp_queries, 0);
+    b->server[0].tcp_until = 0;
+    begin(b);
+    fake_run(b->loop, &b->done, 2);
+    assert_int_equal(b->fake[0].plain_queries, 1);
+    b->server[0].plain_until = 0;
+    begin(b);
+    fake_run(b->loop, &b->done, 3);
+    assert_int_equal(b->fake[0].udp_queries, 2);
+    assert_int_equal(b->fake[0].plain_queries, 1);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_held_server_is_probed_beside),
+        T(test_silent_probe_leaves_it_held),
+        T(test_habits_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
