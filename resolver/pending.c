@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Questions in flight: see pending.h.
+ *
+ * A lookup has left the table, and a waiter both of its lists, before a callback hears of them: a callback
+ * may ask anew, even for the same name. Deadlines are all equally far away, so the list by deadline is a
+ * queue. */
+#include "resolver/pending.h"
+
+#include <stdlib.h>
+
+#include "data/base/clock.h"
+#include "data/base/metric.h"
+#include "resolver/failure.h"
+#include "resolver/link.h"
+#include "resolver/upstream.h"
+
+struct pending_lookup {
+    struct link bucket;
+    struct pending *pending;
+    struct upstream_lookup *upstream;
+    struct pending_waiter *first;
+    unsigned waiters;
+    uint64_t hash;
+    struct answer_key key;
+    struct dns_query query;
+};
+
+struct pending {
+    struct ev_loop *loop;
+    struct upstream *upstream;
+    struct pending_options options;
+    struct answer_limits limits;
+    struct hash_key hash;
+    bool closing;
+    unsigned count;
+    struct pending_waiter *oldest, *newest;
+    struct ev_timer timer; /* for the oldest waiter; left running when that one is told earlier */
+    struct failure_table failures;
+    uint8_t block[ANSWER_BLOCK_MAX]; /* the answer being handed out */
+    size_t mask;
+    struct link bucket[];
+};
+
+/* --- waiters --- */
+
+static void waiter_join(struct pending_lookup *l, struct pending_waiter *w)
+{
+    struct pending *p = l->pending;
+    w->lookup = l;
+    w->prev = NULL;
+    w->next = l->first;
+    if (l->first)
+        l->first->prev = w;
+    l->first = w;
+    l->waiters++;
+    w->deadline = clock_mono_ms() + (int64_t)p->options.conf->upstream.answer_timeout;
+    w->newer = NULL;
+    w->older = p->newest;
+    if (p->newest)
+        p->newest->newer = w;
+    else
+        p->oldest = w;
+    p->newest = w;
+}
+
+static void waiter_leave(struct pending_waiter *w)
+{
+    struct pending_lookup *l = w->lookup;
+    struct pending *p = l->pending;
+    *(w->prev ? &w->prev->next : &l->first) = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    *(w->older ? &w->older->newer : &p->oldest) = w->newer;
+    *(w->newer ? &w->newer->older : &p->newest) = w->older;
+    l->waiters--;
+    w->lookup = NULL;
+    w->prev = w->next = w->older = w->newer = NULL;
+}
+
+static void tell_all(struct pending_lookup *l, enum reason why, const struct answer *answer)
+{
+    while (l->first) {
+        struct pending_waiter *w = l->first;
+        waiter_leave(w);
+        w->done(w, why, answer);
+    }
+}
+
+static void arm(struct pending *p)
+{
+    if (!p->oldest || ev_is_active(&p->timer))
+        return;
+    int64_t left = p->oldest->deadline - clock_mono_ms();
+    ev_timer_set(&p->timer, left > 0 ? (double)left / 1000 : 0.0, 0.0);
+    ev_timer_start(p->loop, &p->timer);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop, (void)events;
+    struct pending *p = holder_of(timer, struct pending, timer);
+    int64_t now = clock_mono_ms();
+    while (p->oldest && p->oldest->deadline <= now) {
+        struct pending_waiter *w = p->oldest;
+        waiter_leave(w);
+        w->done(w, REASON_UPSTREAM_TIMEOUT, NULL);
+    }
+    arm(p);
+}
+
+/* --- lookups --- */
+
+static struct pending_lookup *find(struct pending *p, uint64_t hash, const struct answer_key *key)
+{
+    struct link *bucket = &p->bucket[hash & p->mask];
+    for (struct link *at = bucket->next; at != bucket; at = at->next) {
+        struct pending_lookup *l = holder_of(at, struct pending_lookup, bucket);
+        if (l->hash == hash && answer_key_equal(&l->key, key))
+            return l;
+    }
+    return NULL;
+}
+
+static void take_out(struct pending_lookup *l)
+{
+    link_remove(&l->bucket);
+    l->pending->count--;
+    metric_sub(METRIC_LOOKUPS, 1);
+}
+
+static bool read_answer(struct pending_lookup *l, struct bytes reply, struct bytes *block, struct answer *out)
+{
+    struct pending *p = l->pending;
+    uint32_t now = (uint32_t)ev_now(p->loop);
+    *block = bytes_of(p->block, answer_build(&l->query, reply, now, &p->limits, p->block));
+    return block->len > 0 && answer_open(*block, false, out);
+}
+
+static void on_upstream(void *self, enum reason why, struct bytes reply)
+{
+    struct pending_lookup *l = self;
+    struct pending *p = l->pending;
+    struct bytes block;
+    struct answer answer;
+    take_out(l);
+    if (why == REASON_OK && !read_answer(l, reply, &block, &answer))
+        why = REASON_UPSTREAM_BOGUS;
+    if (why == REASON_OK) {
+        failure_clear(&p->failures, l->hash);
+        p->options.store(p->options.self, &l->key, block, &answer);
+    } else if (!p->closing) {
+        failure_note(&p->failures, l->hash, clock_mono_ms());
+    }
+    tell_all(l, why, why == REASON_OK ? &answer : NULL);
+    free(l);
+}
+
+/* NULL and why, if it cannot be. */
+static struct pending_lookup *start(struct pending *p, uint64_t hash, const struct dns_query *q,
+                                    const struct answer_key *key, enum reason *why)
+{
+    *why = REASON_OVERLOAD;
+    if (p->count >= p->options.conf->upstream.lookups)
+        return NULL;
+    *why = REASON_NO_MEMORY;
+    struct pending_lookup *l = malloc(sizeof *l);
+    if (!l)
+        return NULL;
+    *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q};
+    l->query.question = BYTES_NONE; /* the request's; it may end before we do */
+    l->upstream = upstream_ask(p->upstream, &l->query, on_upstream, l);
+    if (!l->upstream) {
+        free(l);
+        return NULL;
+    }
+    link_append(&p->bucket[hash & p->mask], &l->bucket);
+    p->count++;
+    metric_add(METRIC_LOOKUPS, 1);
+    return l;
+}
+
+static enum reason join_or_start(struct pending *p, const struct dns_query *q, const struct answer_key *key,
+                                 struct pending_waiter *w)
+{
+    uint64_t hash = hash_siphash(&p->hash, key->data, key->len);
+    enum reason why = REASON_OVERLOAD;
+    if (p->closing)
+        return REASON_UPSTREAM_DEAD;
+    if (failure_holds(&p->failures, hash, clock_mono_ms()))
+        return REASON_FAILURE_CACHED;
+    struct pending_lookup *l = find(p, hash, key);
+    if (l && l->waiters >= p->options.conf->upstream.waiters)
+        return REASON_OVERLOAD;
+    if (l)
+        metric_count(METRIC_LOOKUPS_JOINED);
+    else
+        l = start(p, hash, q, key, &why);
+    if (!l)
+        return why;
+    waiter_join(l, w);
+    arm(p);
+    return REASON_OK;
+}
+
+void pending_ask(struct pending *p, const struct dns_query *q, const struct answer_key *key,
+                 struct pending_waiter *w)
+{
+    enum reason why = join_or_start(p, q, key, w);
+    if (why != REASON_OK)
+        w->done(w, why, NULL);
+}
+
+/* --- beginning and end --- */
+
+static uint32_t seconds(uint64_t ms)
+{
+    return ms / 1000 < UINT32_MAX ? (uint32_t)(ms / 1000) : UINT32_MAX;
+}
+
+struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream,
+                            const struct pending_options *options)
+{
+    const struct conf *conf = options->conf;
+    size_t buckets = 64;
+    while (buckets < conf->upstream.lookups)
+        buckets *= 2;
+    struct pending *p = calloc(1, sizeof *p + buckets * sizeof p->bucket[0]);
+    if (!p)
+        return NULL;
+    p->loop = loop;
+    p->upstream = upstream;
+    p->options = *options;
+    p->limits = (struct answer_limits){seconds(conf->cache.ttl_max), seconds(conf->cache.ttl_min),
+                                       seconds(conf->cache.negative_max)};
+    random_fill(&p->hash, sizeof p->hash);
+    failure_init(&p->failures, (int64_t)conf->upstream.failure_min, (int64_t)conf->upstream.failure_max);
+    ev_init(&p->timer, on_timer);
+    p->mask = buckets - 1;
+    for (size_t i = 0; i < buckets; i++)
+        link_init(&p->bucket[i]);
+    return p;
+}
+
+void pending_free(struct pending **p)
+{
+    if (!*p)
+        return;
+    (*p)->closing = true;
+    for (size_t i = 0; i <= (*p)->mask; i++)
+        while (!link_empty(&(*p)->bucket[i])) {
+            struct pending_lookup *l = holder_of((*p)->bucket[i].next, struct pending_lookup, bucket);
+            upstream_cancel(&l->upstream);
+            on_upstream(l, REASON_UPSTREAM_DEAD, BYTES_NONE);
+        }
+    ev_timer_stop((*p)->loop, &(*p)->timer);
+    free(*p);
+    *p = NULL;
+}
+
+unsigned pending_count(const struct pending *p)
+{
+    return p->count;
+}
