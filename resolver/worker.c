@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The worker role: see worker.h. It composes a front (connections), an engine (questions) and the admin
+ * pages. */
+#include "resolver/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "resolver/admin.h"
+#include "resolver/net/listener.h"
+#include "resolver/page.h"
+#include "resolver/query.h"
+
+struct worker {
+    const struct worker_env *env;
+    struct ev_loop *loop;
+    struct front *front; /* readers' connections */
+    struct front
+        *back; /* metrics and control: own limits, so a flood of readers cannot shut the operator out */
+    struct engine *engine;
+    struct admin *metrics, *control;
+    struct http_handler public_handler, metrics_handler, control_handler;
+    struct page page;
+    struct bytes doh_path;
+    ev_signal stop[2];
+    ev_timer drain_timer;
+    bool clean; /* told by SIGTERM: the service stops */
+    bool draining;
+};
+
+static void public_request(void *self, struct http_stream *s, const struct http_request *r)
+{
+    struct worker *w = self;
+    if (bytes_starts_with(r->path, w->doh_path))
+        engine_request(w->engine, s, r);
+    else if (w->page.html.data && bytes_equal(r->path, BYTES_LIT("/")))
+        page_respond(&w->page, s, r);
+    else
+        http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
+}
+
+static void leave(struct worker *w)
+{
+    ev_break(w->loop, EVBREAK_ALL);
+}
+
+static void on_drained(void *self)
+{
+    leave(self);
+}
+
+static void on_drain_timeout(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop, (void)events;
+    struct worker *w = t->data;
+    log_warn("drain.timeout", "connections=%u", front_connections(w->front));
+    leave(w);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
+{
+    (void)events;
+    struct worker *w = s->data;
+    w->clean = w->clean || s->signum == SIGTERM;
+    if (w->draining)
+        return;
+    w->draining = true;
+    admin_drain(w->metrics);
+    admin_drain(w->control);
+    ev_timer_set(&w->drain_timer, (double)w->env->conf->limits.drain_timeout / 1000, 0);
+    ev_timer_start(loop, &w->drain_timer);
+    front_drain(w->front, on_drained, w);
+}
+
+static void watch_signals(struct worker *w)
+{
+    static const int signals[] = {SIGTERM, SIGQUIT};
+    for (int i = 0; i < 2; i++) {
+        ev_signal_init(&w->stop[i], on_stop, signals[i]);
+        w->stop[i].data = w;
+        ev_signal_start(w->loop, &w->stop[i]);
+    }
+    ev_init(&w->drain_timer, on_drain_timeout);
+    w->drain_timer.data = w;
+}
+
+static struct front_limits public_limits(const struct conf *c)
+{
+    return (struct front_limits){.streams = c->limits.streams,
+                                 .header_list = c->limits.header_list,
+                                 .idle_timeout = (double)c->limits.idle_timeout / 1000,
+                                 .read_timeout = (double)c->limits.read_timeout / 1000,
+                                 .write_timeout = (double)c->limits.write_timeout / 1000,
+                                 .connections = c->limits.connections,
+                                 .connections_per_prefix = c->limits.connections_per_prefix};
+}
+
+static bool listen_public(struct worker *w)
+{
+    struct front_limits limits = public_limits(w->env->conf);
+    w->public_handler = (struct http_handler){.self = w, .request = public_request};
+    w->front = front_new(w->loop, &limits);
+    bool ok = w->front != NULL;
+    for (unsigned i = 0; ok && i < w->env->socket_count; i++) {
+        const struct worker_socket *s = &w->env->sockets[i];
+        ok =
+            front_listen(w->front, s->fd, s->protocol == CONF_HTTPS ? w->env->tls : NULL, &w->public_handler);
+    }
+    return ok;
+}
+
+static bool listen_admin(struct worker *w, struct admin **admin, struct http_handler *handler, int fd,
+                         bool control)
+{
+    if (fd < 0)
+        return true;
+    *admin = admin_new(w->env->conf, w->env->shm, w->engine, control);
+    *handler = (struct http_handler){.self = *admin, .request = admin_request};
+    return *admin && front_listen(w->back, fd, NULL, handler);
+}
+
+static bool listen_back(struct worker *w)
+{
+    w->back = front_new(w->loop, &(struct front_limits){.streams = 8,
+                                                        .header_list = 16384,
+                                                        .idle_timeout = 30,
+                                                        .read_timeout = 10,
+                                                        .write_timeout = 10,
+                                                        .connections = 64,
+                                                        .connections_per_prefix = 64});
+    return w->back && listen_admin(w, &w->metrics, &w->metrics_handler, w->env->metrics_fd, false) &&
+           listen_admin(w, &w->control, &w->control_handler, w->env->control_fd, true);
+}
+
+static bool open_page(struct worker *w)
+{
+    const char *path = w->env->conf->http.static_file;
+    if (!path || page_init(&w->page, path))
+        return true;
+    log_error("page.unreadable", "file=%s why=%s", path, strerror(errno));
+    return false;
+}
+
+static bool worker_open(struct worker *w)
+{
+    w->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (!w->loop)
+        return false;
+    watch_signals(w);
+    w->engine = engine_new(w->loop, w->env->conf, w->env->shm);
+    return w->engine && open_page(w) && listen_public(w) && listen_back(w);
+}
+
+/* The engine first: it answers what waits, into streams that the fronts still own. */
+static void worker_close(struct worker *w)
+{
+    if (w->engine)
+        engine_free(&w->engine, w->clean);
+    if (w->front)
+        front_free(&w->front);
+    if (w->back)
+        front_free(&w->back);
+    admin_free(&w->metrics);
+    admin_free(&w->control);
+    page_fini(&w->page);
+    if (w->loop)
+        ev_loop_destroy(w->loop);
+}
+
+int worker_run(const struct worker_env *env)
+{
+    struct worker w = {.env = env, .doh_path = bytes_str(env->conf->http.path)};
+    bool ok = worker_open(&w);
+    if (!ok)
+        log_error("worker.start", "why=\"%s\"", strerror(errno));
+    /* Should the pipe be gone, so is the supervisor, and PDEATHSIG is on its way. */
+    else if (write(env->ready_fd, &env->ready_byte, 1) == 1)
+        ev_run(w.loop, 0);
+    worker_close(&w);
+    return ok ? 0 : 1;
+}
