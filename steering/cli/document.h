@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Signed documents as the commands handle them: loaded from files, signed with key files, saved again. All
+ * failures are said on stderr. */
+#ifndef POLYNYA_CLI_DOCUMENT_H
+#define POLYNYA_CLI_DOCUMENT_H
+
+#include "data/list/delegations.h"
+#include "data/list/root.h"
+#include "steering/cli/cli.h"
+
+/* "polynya: FILE: where: text"; returns CLI_FAILED. */
+int document_refused(const char *path, const struct refusal *why);
+
+bool document_load(struct cli *c, const char *path, size_t max, struct envelope *out);
+bool document_load_root(struct cli *c, const char *path, struct envelope *e, struct root *out);
+bool document_load_delegations(struct cli *c, const char *path, struct envelope *e, struct delegations *out);
+/* Path of the root-N.json with the highest N in the folder; NULL (said) if there is none. */
+const char *document_newest_root(struct cli *c, const char *dir);
+
+/* A public key: "RW…" itself, or a file that holds one. */
+bool document_public_key(struct cli *c, const char *given, struct minisign_public *out);
+/* A secret key file; the caller wipes it. */
+bool document_secret_key(struct cli *c, const char *path, struct minisign_secret *out);
+
+/* Adds signatures: with secret key files, and from .minisig files made by minisign -S of the same text. name
+ * stands in the trusted comment. A key that has signed already is passed over. Each signature must be by one
+ * of the keys of `allowed` unless it is NULL. */
+struct document_signers {
+    const struct cli_words *keys;
+    const struct cli_words *signatures;
+    const char *name;
+    int64_t now;
+    const struct role *allowed;
+    const char *role; /* what the allowed keys are called in messages */
+};
+bool document_sign(struct cli *c, struct envelope *e, const struct document_signers *by);
+
+/* Saves the envelope; see cli_save. */
+bool document_save(struct cli *c, const char *path, const struct envelope *e, bool replace);
+
+#endif

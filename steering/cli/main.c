@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `polynya`: the command line for outlets, list maintainers and operators. A table of subcommands and nothing
+ * else: each is a file beside this one. */
+#include "steering/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct cli_command *const commands[] = {
+    &command_key_new,
+    &command_registration_new,
+    &command_registration_sign,
+    &command_registration_check,
+    &command_root_new,
+    &command_root_sign,
+    &command_delegate,
+    &command_publish,
+    &command_list_verify,
+    &command_list_show,
+    &command_query,
+    &command_status,
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { MEMORY_MAX = 512 << 20 };
+
+static void print_commands(FILE *out)
+{
+    fputs("usage: polynya COMMAND [OPTION…] [WORD…]\n\n", out);
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`polynya help COMMAND` explains one; polynya(1) explains all.\n", out);
+}
+
+/* The words of the command's name that argv starts with; 0 if it is another command. */
+static int name_matches(const char *name, int argc, char **argv)
+{
+    const char *space = strchr(name, ' ');
+    if (!space)
+        return argc > 0 && strcmp(argv[0], name) == 0 ? 1 : 0;
+    size_t first = (size_t)(space - name);
+    if (argc < 2 || strlen(argv[0]) != first || memcmp(argv[0], name, first) != 0)
+        return 0;
+    return strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+static const struct cli_command *command_find(int argc, char **argv, int *words)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if ((*words = name_matches(commands[i]->name, argc, argv)))
+            return commands[i];
+    return NULL;
+}
+
+/* `polynya root` alone, or an unknown second word: the commands of that group. */
+static int unknown_command(int argc, char **argv)
+{
+    size_t len = argc > 0 ? strlen(argv[0]) : 0;
+    bool group = false;
+    for (int i = 0; i < COMMANDS && len; i++)
+        if (strncmp(commands[i]->name, argv[0], len) == 0 && commands[i]->name[len] == ' ') {
+            fprintf(stderr, "%s  %-20s %s\n", group ? "" : "polynya: which of these is meant?\n",
+                    commands[i]->name, commands[i]->summary);
+            group = true;
+        }
+    if (!group && len)
+        fprintf(stderr, "polynya: there is no command '%s'; `polynya help` lists them\n", argv[0]);
+    else if (!len)
+        print_commands(stderr);
+    return CLI_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    int words;
+    const struct cli_command *command = command_find(argc, argv, &words);
+    if (argc > 0 && !command)
+        return unknown_command(argc, argv);
+    if (command)
+        cli_print_help(command);
+    else
+        print_commands(stdout);
+    return CLI_OK;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct cli c = {.command = command};
+    bool wants_help = false;
+    int status = CLI_USAGE;
+    arena_init(&c.arena, MEMORY_MAX);
+    void *options = calloc(1, command->size ? command->size : 1);
+    if (!options)
+        status = cli_fail("out of memory");
+    else if (cli_parse(&c, argc, argv, options, &wants_help))
+        status = command->run(&c, options);
+    else if (wants_help) {
+        cli_print_help(command);
+        status = CLI_OK;
+    }
+    if (status == CLI_FAILED && c.misused)
+        status = CLI_USAGE;
+    free(options);
+    arena_fini(&c.arena);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        status = cli_fail("cannot write to standard output");
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int words = 0;
+    argc--, argv++;
+    if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+        puts("polynya 0.1");
+        return CLI_OK;
+    }
+    if (argc > 0 &&
+        (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
+        return help(argc - 1, argv + 1);
+    const struct cli_command *command = command_find(argc, argv, &words);
+    if (!command)
+        return unknown_command(argc, argv);
+    /* argv[words - 1] stands where getopt expects the program's name. */
+    return run(command, argc - words + 1, argv + words - 1);
+}

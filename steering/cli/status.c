@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `polynya status`: what a running polynyad says of itself over its control socket. The reply is shown as it
+ * comes: one line a value, one table a list, so that a newer daemon's facts need no newer command. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "data/conf/conf.h"
+#include "steering/cli/cli.h"
+#include "steering/cli/http.h"
+
+struct options {
+    const char *control, *config;
+    bool json;
+};
+
+static const struct cli_option options[] = {
+    CLI_OPTION("control", 0, CLI_TEXT, options, control, "PATH", "the daemon's control socket"),
+    CLI_OPTION("config", 'c', CLI_TEXT, options, config, "FILE",
+               "take the socket's path from the daemon's config"),
+    CLI_OPTION("json", 'j', CLI_FLAG, options, json, NULL, "print JSON as it came"),
+    CLI_OPTIONS_END,
+};
+
+enum { DEPTH_MAX = 6 };
+
+/* A scalar as text: bytes of a string that a terminal might obey become '?'. */
+static const char *scalar(struct cli *c, const json_t *v)
+{
+    switch (json_typeof(v)) {
+    case JSON_STRING: {
+        char *text = arena_text(&c->arena, bytes_of(json_string_value(v), json_string_length(v)));
+        for (char *p = text; p && *p; p++)
+            if ((uint8_t)*p < ' ' || *p == 0x7f)
+                *p = '?';
+        return text ? text : "";
+    }
+    case JSON_INTEGER:
+        return arena_printf(&c->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    case JSON_REAL:
+        return arena_printf(&c->arena, "%g", json_real_value(v));
+    case JSON_TRUE:
+        return "yes";
+    case JSON_FALSE:
+        return "no";
+    case JSON_NULL:
+        return "-";
+    default:
+        return "…";
+    }
+}
+
+static bool is_table(const json_t *v)
+{
+    return json_is_array(v) && json_array_size(v) && json_is_object(json_array_get(v, 0));
+}
+
+static int column_width(struct cli *c, const json_t *rows, const char *key)
+{
+    size_t width = strlen(key);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *v = json_object_get(json_array_get(rows, i), key);
+        size_t len = v ? strlen(scalar(c, v)) : 1;
+        width = len > width ? len : width;
+    }
+    return width < 60 ? (int)width : 60;
+}
+
+/* Columns are the keys of the first row. */
+static void print_table(struct cli *c, const json_t *rows)
+{
+    json_t *first = json_array_get(rows, 0);
+    const char *key;
+    json_t *value;
+    json_object_foreach(first, key, value) printf("  %-*s", column_width(c, rows, key), key);
+    putchar('\n');
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_object_foreach(first, key, value)
+        {
+            const json_t *cell = json_object_get(json_array_get(rows, i), key);
+            printf("  %-*s", column_width(c, rows, key), cell ? scalar(c, cell) : "-");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_object(struct cli *c, json_t *object, const char *prefix, int depth)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    json_object_foreach(object, key, value)
+    {
+        const char *path = arena_printf(&c->arena, "%s%s", prefix, key);
+        if (!path)
+            return;
+        if (json_is_object(value) && depth < DEPTH_MAX) {
+            const char *inner = arena_printf(&c->arena, "%s.", path);
+            print_object(c, value, inner ? inner : "", depth + 1);
+        } else if (is_table(value)) {
+            printf("%s:\n", path);
+            print_table(c, value);
+        } else if (json_is_array(value)) {
+            json_t *item;
+            printf("%-28s", path);
+            json_array_foreach(value, i, item) printf(" %s", scalar(c, item));
+            putchar('\n');
+        } else
+            printf("%-28s %s\n", path, scalar(c, value));
+    }
+}
+
+static const char *socket_path(struct cli *c, const struct options *o, struct conf **conf)
+{
+    char error[512];
+    if (o->control)
+        return o->control;
+    if (!o->config)
+        return cli_usage(c, "which daemon? give --control PATH or -c FILE"), NULL;
+    *conf = conf_load(o->config, error, sizeof error);
+    if (!*conf)
+        return cli_fail("%s", error), NULL;
+    return (*conf)->control;
+}
+
+static int show(struct cli *c, const struct options *o, const struct cli_told *told)
+{
+    if (told->status != 200)
+        return cli_fail("the daemon says HTTP %ld; are polynya and polynyad of the same version?",
+                        told->status);
+    json_error_t error;
+    json_t *root = json_loadb((const char *)told->body.data, told->body.len, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return cli_fail("the daemon's answer is not JSON: %s; is the path its control socket?", error.text);
+    }
+    if (o->json)
+        printf("%s\n", (const char *)told->body.data);
+    else
+        print_object(c, root, "", 0);
+    json_decref(root);
+    return CLI_OK;
+}
+
+static int run(struct cli *c, const void *given)
+{
+    const struct options *o = given;
+    struct conf *conf = NULL;
+    struct cli_told told;
+    int status = CLI_FAILED;
+    struct cli_ask ask = {.url = "http://polynya/status", .timeout_ms = 5000};
+    ask.unix_socket = socket_path(c, o, &conf);
+    if (ask.unix_socket && cli_http(c, &ask, &told))
+        status = show(c, o, &told);
+    conf_free(&conf);
+    return status;
+}
+
+const struct cli_command command_status = {
+    .name = "status",
+    .words = "",
+    .summary = "Show the state of a running polynyad",
+    .options = options,
+    .size = sizeof(struct options),
+    .run = run,
+};
