@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The prober: the role that keeps the steering state. It follows the lists' feeds; see lists.h for what it
+ * does with them. */
+#ifndef POLYNYA_STEERING_PROBER_H
+#define POLYNYA_STEERING_PROBER_H
+
+#include "data/conf/conf.h"
+#include "data/store/shm.h"
+
+/* Runs until SIGTERM or SIGINT: 0. 1 if it cannot start, which is logged. Called in a process of its own,
+ * after the log and the metrics page were set up; opens everything it needs itself. */
+int prober_run(const struct conf *conf, struct shm *shm);
+
+#endif
