@@ -24,6 +24,7 @@ enum {
     RESERVE = 64 << 10, /* lock files and state */
     QUEUE_MAX = 4 << 20,
     QUEUE_KEPT = 256 << 10, /* memory of the queue that stays between commits */
+    KEY_MAX = 511,
     COMMIT_MS = 100,
     LOCK_RETRY_MS = 10,
     OPEN_RETRY_MS = 10000,
@@ -106,9 +107,11 @@ static void queue_drop(struct cache *c)
     queue_clear(c);
 }
 
-static bool queue_reserve(struct cache *c, size_t len)
+/* Copies may fill half of the queue: they never crowd out what is new. */
+static bool queue_reserve(struct cache *c, size_t len, bool forward)
 {
-    if (len > c->queue_max - c->queued)
+    size_t max = forward ? c->queue_max / 2 : c->queue_max;
+    if (c->queued + len > max)
         return false;
     if (c->queued + len <= c->queue_cap)
         return true;
@@ -123,11 +126,16 @@ static bool queue_reserve(struct cache *c, size_t len)
     return true;
 }
 
+static bool key_fits(struct bytes key)
+{
+    return key.len >= 1 && key.len <= KEY_MAX;
+}
+
 static void queue_add(struct cache *c, struct bytes key, struct bytes value, bool forward)
 {
     struct item item = {(uint32_t)value.len, (uint16_t)key.len, forward};
-    if (!c->is_open || key.len < 1 || key.len > 511 || value.len > c->queue_max ||
-        !queue_reserve(c, sizeof item + key.len + value.len)) {
+    if (!c->is_open || !key_fits(key) || value.len > c->queue_max ||
+        !queue_reserve(c, sizeof item + key.len + value.len, forward)) {
         metric_count(METRIC_CACHE_DROPPED);
         return;
     }
@@ -354,6 +362,8 @@ static bool generation_get(struct cache *c, struct generation *g, struct bytes k
 
 bool cache_get(struct cache *c, struct bytes key, struct bytes *value)
 {
+    if (!key_fits(key))
+        return false;
     if (generation_get(c, &c->current, key, value))
         return true;
     if (!generation_get(c, &c->previous, key, value))
