@@ -12,6 +12,7 @@ struct options {
     struct cli_words keys, signatures;
     const char *root;
     const char *expires;
+    uint64_t version;
     bool remove, sign;
     int64_t now;
 };
@@ -29,6 +30,7 @@ static const struct cli_option options[] = {
     CLI_OPTION("root", 'r', CLI_TEXT, options, root, "FILE",
                "default: the newest root-N.json beside the file"),
     CLI_OPTION("expires", 0, CLI_TEXT, options, expires, "WHEN", "at most 90d, the default"),
+    CLI_OPTION("set-version", 0, CLI_NUMBER, options, version, "N", "default: one more than the file has"),
     CLI_OPTION("now", 0, CLI_TIME, options, now, "TIME", "instead of the clock"),
     CLI_OPTIONS_END,
 };
@@ -119,7 +121,7 @@ static bool change(struct cli *c, const struct options *o, struct delegations *d
         return false;
     if (!change_sites(c, o, &site, d))
         return false;
-    d->version++;
+    d->version = o->version ? o->version : d->version + 1;
     d->issued = cli_now(o->now);
     if (!cli_expiry(c, o->expires, "90d", d->issued, &d->expires))
         return false;

@@ -29,7 +29,7 @@ static const struct cli_option options[] = {
                "{\"outlet.example\": {\"m1\": {\"*\": \"up\", \"RU\": \"down\"}}}"),
     CLI_OPTION("root", 'r', CLI_TEXT, options, root, "FILE", "default: the newest root-N.json in the folder"),
     CLI_OPTION("expires", 0, CLI_TEXT, options, expires, "WHEN", "at most 24h, the default"),
-    CLI_OPTION("list-version", 0, CLI_NUMBER, options, version, "N",
+    CLI_OPTION("set-version", 0, CLI_NUMBER, options, version, "N",
                "default: one more than list.json there has"),
     CLI_OPTION("allow-special-use", 0, CLI_FLAG, options, special, NULL,
                "let loopback and private addresses pass: tests and demos only"),
@@ -151,9 +151,9 @@ static bool next_version(struct cli *c, const char *path, struct edition *ed)
     if (ed->o->version || !cli_exists(path))
         return true;
     if (!document_load(c, path, LIST_SIZE_MAX, &e))
-        return cli_fail("give the next version with --list-version"), false;
+        return cli_fail("give the next version with --set-version"), false;
     if (!list_parse(e.text, &c->arena, &before, NULL, &why))
-        return document_refused(path, &why), cli_fail("give the next version with --list-version"), false;
+        return document_refused(path, &why), cli_fail("give the next version with --set-version"), false;
     ed->list.version = before.version + 1;
     return true;
 }
