@@ -3,8 +3,9 @@
  *
  * A handler is called once per complete request (headers and whole body) and answers it with http_respond
  * exactly once: at once or in a later turn of the loop. The stream lives until then, even when its client has
- * reset it or its connection is gone: then the answer is thrown away. So a handler never learns of, and never has to
- * undo, a vanished client; and a reset stream counts against its connection's cap until it was answered. */
+ * reset it or its connection is gone: then the answer is thrown away. So a handler never learns of, and never
+ * has to undo, a vanished client; and a reset stream counts against its connection's cap until it was
+ * answered. */
 #ifndef POLYNYA_NET_HTTP_H
 #define POLYNYA_NET_HTTP_H
 
@@ -33,7 +34,8 @@ struct http_response {
     uint32_t max_age;         /* seconds, for HTTP_MAX_AGE and HTTP_PRIVATE */
     const char *content_type; /* static text; NULL with an empty body */
     const char *allow;        /* static text or NULL (405) */
-    struct bytes body;        /* static, or from http_alloc of the same stream; HEAD drops it and keeps content-length */
+    struct bytes
+        body; /* static, or from http_alloc of the same stream; HEAD drops it and keeps content-length */
 };
 
 /* Embedded at the head of what h1 and h2 keep per request. */
@@ -64,9 +66,28 @@ static inline void http_respond(struct http_stream *s, const struct http_respons
     s->protocol->respond(s, r);
 }
 
+/* What h1 and h2 share of writing an answer. */
+enum { HTTP_NUMBER_TEXT = 12, HTTP_CACHE_TEXT = 32 };
+/* v in decimal at the end of buf; the result points into it. */
+struct bytes http_number(uint32_t v, char buf[HTTP_NUMBER_TEXT]);
+/* The value of cache-control: static or in buf. */
+struct bytes http_cache_control(const struct http_response *r, char buf[HTTP_CACHE_TEXT]);
+
+/* A body while it comes in. Its bytes lie in the stream's arena. */
+struct http_body {
+    uint8_t *data;
+    size_t len, cap;
+};
+/* Adds n bytes; expected is the whole length if the client has told it, else 0. REASON_OK, HTTP_TOO_LARGE
+ * (over HTTP_BODY_MAX) or NO_MEMORY. */
+enum reason http_body_add(struct http_body *b, struct http_stream *s, const uint8_t *data, size_t n,
+                          size_t expected);
+/* Enough for the longest target, the longest body however it came, and the longest answer. */
+enum { HTTP_ARENA_MAX = 320 * 1024 };
+
 /* A small text/plain answer from the reason's row, no-store; counts the reason. allow is for 405. */
 void http_fail(struct http_stream *s, enum reason why, const char *allow);
-/* The value of parameter `name` in a query string, still percent-encoded; .data NULL if absent. */
+/* The value of the first parameter `name` in a query string, still percent-encoded; .data NULL if absent. */
 struct bytes http_parameter(struct bytes query, struct bytes name);
 
 #endif

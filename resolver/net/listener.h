@@ -10,21 +10,15 @@
 #include <ev.h>
 
 #include "resolver/net/http.h"
+#include "resolver/net/limits.h"
 
 struct front;
 struct tls_server;
 
-struct front_limits {
-    unsigned streams;
-    size_t header_list;
-    double idle_timeout, read_timeout, write_timeout; /* seconds */
-    unsigned connections, connections_per_prefix;
-};
-
 /* NULL without memory. limits are copied. */
 struct front *front_new(struct ev_loop *loop, const struct front_limits *limits);
-/* Accepts on fd (listening, non-blocking, stays the caller's) and serves handler. tls NULL: in clear, HTTP/1.1
- * or HTTP/2 with prior knowledge. Both are borrowed for the front's life. */
+/* Accepts on fd (listening, non-blocking, stays the caller's) and serves handler. tls NULL: in clear,
+ * HTTP/1.1 or HTTP/2 with prior knowledge. Both are borrowed for the front's life. */
 bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler);
 void front_drain(struct front *f, void (*drained)(void *self), void *self);
 /* Closes what is left. Streams not yet answered must have been answered before. */

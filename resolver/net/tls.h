@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS of the server side: the only user of SSL and SSL_CTX.
  *
- * Certificates are read and checked in one step, by whoever may read the keys; the result is inherited over fork. */
+ * Certificates are read and checked in one step, by whoever may read the keys; the result is inherited over
+ * fork. */
 #ifndef POLYNYA_NET_TLS_H
 #define POLYNYA_NET_TLS_H
 
@@ -15,11 +16,11 @@ struct tls_files {
     const char *chain, *key;
 };
 
-/* Loads all pairs (first is the default, the others are chosen by SNI and by the client's algorithms), checks that key
- * and leaf match, that the chain links up, and that nothing in it has expired or is not yet valid at `now`.
- * NULL on failure, with error "FILE: what". ring is borrowed; NULL turns tickets off. */
-struct tls_server *tls_server_new(const struct tls_files *files, unsigned count, const struct ticket_ring *ring,
-                                  int64_t now, char *error, size_t cap);
+/* Loads all pairs (first is the default, the others are chosen by SNI and by the client's algorithms), checks
+ * that key and leaf match, that the chain links up, and that nothing in it has expired or is not yet valid at
+ * `now`. NULL on failure, with error "FILE: what". ring is borrowed; NULL turns tickets off. */
+struct tls_server *tls_server_new(const struct tls_files *files, unsigned count,
+                                  const struct ticket_ring *ring, int64_t now, char *error, size_t cap);
 void tls_server_free(struct tls_server **s);
 /* The earliest notAfter of all leaves, Unix seconds. */
 int64_t tls_server_expires(const struct tls_server *s);

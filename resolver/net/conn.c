@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connections: see conn.h.
+ *
+ * Life: handshake (TLS) → first bytes (in clear, to tell HTTP/2 from HTTP/1) → a protocol speaks → lingering
+ * (our side is shut, the peer's last bytes are thrown away so that ours arrive) → gone. */
+#include "resolver/net/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "data/base/metric.h"
+
+enum { BUDGET = 65536, SNIFF = 4 };
+static const double LINGER_SECONDS = 1;
+
+struct conn {
+    ev_io io;
+    struct conn_set *set;
+    struct tls_conn *tls;
+    const struct conn_protocol *protocol; /* NULL before the first request can be told */
+    void *self;
+    uint8_t *left; /* taken from the protocol, but not by the peer */
+    size_t left_len;
+    struct deadline deadline;
+    enum conn_timer timer;
+    uint64_t mark;
+    uint64_t written;
+    struct ring all, dirty, resumed;
+    const struct http_handler *handler;
+    void *owner;
+    uint8_t first[SNIFF];
+    uint8_t first_len;
+    bool secure : 1;    /* in clear, or the handshake is done */
+    bool blocked : 1;   /* wait until the socket takes bytes */
+    bool unread : 1;    /* TLS may hold input that gives no event */
+    bool eof : 1;       /* the peer sends no more */
+    bool closing : 1;   /* nothing more is read; ends when the output is gone */
+    bool lingering : 1; /* nothing more is sent */
+    union sock_addr client;
+};
+
+struct conn_set *conn_set_of(const struct conn *c)
+{
+    return c->set;
+}
+
+const struct http_handler *conn_handler(const struct conn *c)
+{
+    return c->handler;
+}
+
+const union sock_addr *conn_client(const struct conn *c)
+{
+    return &c->client;
+}
+
+void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self)
+{
+    c->protocol = protocol;
+    c->self = self;
+}
+
+void conn_dirty(struct conn *c)
+{
+    if (ring_empty(&c->dirty))
+        ring_append(&c->set->dirty, &c->dirty);
+}
+
+void conn_resume(struct conn *c)
+{
+    if (ring_empty(&c->resumed))
+        ring_append(&c->set->resumed, &c->resumed);
+    if (!ev_is_active(&c->set->resume))
+        ev_idle_start(c->set->loop, &c->set->resume);
+}
+
+/* Ending */
+
+static void forget_protocol(struct conn *c)
+{
+    if (c->protocol)
+        c->protocol->detach(c->self);
+    c->protocol = NULL;
+    free(c->left);
+    c->left = NULL;
+    c->left_len = 0;
+}
+
+static void conn_drop(struct conn *c)
+{
+    struct conn_set *set = c->set;
+    ev_io_stop(set->loop, &c->io);
+    deadline_stop(&c->deadline);
+    ring_remove(&c->all);
+    ring_remove(&c->dirty);
+    ring_remove(&c->resumed);
+    forget_protocol(c);
+    tls_conn_free(&c->tls);
+    close(c->io.fd);
+    set->count--;
+    metric_sub(METRIC_CONN_OPEN, 1);
+    void *owner = c->owner;
+    free(c);
+    set->ended(set, owner);
+}
+
+static void watch(struct conn *c, int events)
+{
+    if ((c->io.events & (EV_READ | EV_WRITE)) == events)
+        return;
+    ev_io_stop(c->set->loop, &c->io);
+    ev_io_set(&c->io, c->io.fd, events);
+    if (events)
+        ev_io_start(c->set->loop, &c->io);
+}
+
+/* Closing at once would reset the connection if bytes of the peer are still unread, and with it our last
+ * answer. */
+static void conn_linger(struct conn *c)
+{
+    if (c->tls)
+        tls_shutdown(c->tls);
+    if (c->eof || shutdown(c->io.fd, SHUT_WR) != 0) {
+        conn_drop(c);
+        return;
+    }
+    forget_protocol(c);
+    tls_conn_free(&c->tls);
+    c->lingering = true;
+    c->timer = CONN_LINGER;
+    deadline_start(&c->set->timer[CONN_LINGER], &c->deadline);
+    watch(c, EV_READ);
+}
+
+static void discard_input(struct conn *c)
+{
+    size_t budget = BUDGET;
+    while (budget) {
+        ssize_t n = recv(c->io.fd, c->set->in, sizeof c->set->in, 0);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            conn_drop(c);
+            return;
+        }
+        budget -= (size_t)n < budget ? (size_t)n : budget;
+    }
+}
+
+/* The two transports */
+
+static enum tls_status status_of(ssize_t n, enum tls_status again)
+{
+    if (n > 0)
+        return TLS_DONE;
+    if (n == 0)
+        return TLS_CLOSED;
+    return errno == EAGAIN || errno == EINTR ? again : TLS_ERROR;
+}
+
+static enum tls_status transport_read(struct conn *c, uint8_t *buf, size_t cap, size_t *n)
+{
+    if (c->tls)
+        return tls_read(c->tls, buf, cap, n);
+    ssize_t got = recv(c->io.fd, buf, cap, 0);
+    *n = got > 0 ? (size_t)got : 0;
+    return status_of(got, TLS_WANT_READ);
+}
+
+static enum tls_status transport_write(struct conn *c, const uint8_t *data, size_t len, size_t *n)
+{
+    if (c->tls)
+        return tls_write(c->tls, data, len, n);
+    ssize_t sent = send(c->io.fd, data, len, MSG_NOSIGNAL);
+    *n = sent > 0 ? (size_t)sent : 0;
+    return status_of(sent, TLS_WANT_WRITE);
+}
+
+/* Could another read give more, now? */
+static bool transport_more(const struct conn *c, size_t n, size_t cap)
+{
+    return c->tls ? tls_pending(c->tls) : n == cap;
+}
+
+/* Timeouts */
+
+static void run_timer(struct conn *c, struct conn_phase phase)
+{
+    if (phase.timer == c->timer && phase.mark == c->mark)
+        return;
+    c->timer = phase.timer;
+    c->mark = phase.mark;
+    if (phase.timer == CONN_BUSY)
+        deadline_stop(&c->deadline);
+    else
+        deadline_start(&c->set->timer[phase.timer], &c->deadline);
+}
+
+static struct conn_phase phase_of(const struct conn *c)
+{
+    if (c->left || c->blocked)
+        return (struct conn_phase){CONN_WRITE, c->written};
+    if (c->protocol)
+        return c->protocol->phase(c->self);
+    /* A handshake has one timeout as a whole; so have the first bytes of a connection in clear. */
+    return (struct conn_phase){c->secure && c->first_len == 0 ? CONN_IDLE : CONN_READ, 0};
+}
+
+static void say_timeout(struct conn *c, bool reading)
+{
+    if (!c->protocol || c->closing) {
+        conn_drop(c);
+        return;
+    }
+    c->protocol->timeout(c->self, reading);
+    c->closing = true;
+    c->timer = CONN_BUSY;
+    conn_dirty(c);
+}
+
+static void on_idle_expired(struct deadline *d)
+{
+    metric_count(METRIC_CONN_TIMEOUT_IDLE);
+    say_timeout(RING_OWNER(d, struct conn, deadline), false);
+}
+
+static void on_read_expired(struct deadline *d)
+{
+    metric_count(METRIC_CONN_TIMEOUT_READ);
+    say_timeout(RING_OWNER(d, struct conn, deadline), true);
+}
+
+static void on_write_expired(struct deadline *d)
+{
+    metric_count(METRIC_CONN_TIMEOUT_WRITE);
+    conn_drop(RING_OWNER(d, struct conn, deadline));
+}
+
+static void on_linger_expired(struct deadline *d)
+{
+    conn_drop(RING_OWNER(d, struct conn, deadline));
+}
+
+/* Output */
+
+static void keep(struct conn *c, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len);
+    if (copy)
+        memcpy(copy, data, len);
+    free(c->left);
+    c->left = copy;
+    c->left_len = len;
+}
+
+/* Writes up to *len bytes of data, a record at a time; what was not taken moves to the front and *len tells
+ * how much that is. False if the connection is broken. */
+static bool write_some(struct conn *c, uint8_t *data, size_t *len, size_t least, size_t *budget)
+{
+    size_t off = 0;
+    enum tls_status status = TLS_DONE;
+    while (*len - off > least && *budget && status == TLS_DONE) {
+        size_t n, want = *len - off < CONN_RECORD ? *len - off : CONN_RECORD;
+        status = transport_write(c, data + off, want, &n);
+        off += n;
+        c->written += n;
+        *budget -= n < *budget ? n : *budget;
+    }
+    *len -= off;
+    if (*len && off)
+        memmove(data, data + off, *len);
+    c->blocked = status != TLS_DONE || *budget == 0;
+    return status == TLS_DONE || status == TLS_WANT_WRITE || status == TLS_WANT_READ;
+}
+
+static bool write_left(struct conn *c, size_t *budget)
+{
+    if (!c->left)
+        return true;
+    if (!write_some(c, c->left, &c->left_len, 0, budget))
+        return false;
+    if (c->left_len == 0) {
+        free(c->left);
+        c->left = NULL;
+    }
+    return true;
+}
+
+/* Pulls and writes until the protocol is empty, the peer takes no more, or the budget is spent. False:
+ * broken. */
+static bool write_all(struct conn *c)
+{
+    size_t budget = BUDGET, len = 0;
+    uint8_t *out = c->set->out;
+    c->blocked = false;
+    if (!write_left(c, &budget))
+        return false;
+    if (c->left || !c->protocol)
+        return true;
+    ssize_t n;
+    do {
+        n = c->protocol->output(c->self, out + len);
+        if (n < 0)
+            return false;
+        len += (size_t)n;
+        /* A tail shorter than a record waits for the next pull, unless this was the last. */
+        if (len && !write_some(c, out, &len, n < CONN_RECORD ? 0 : CONN_RECORD - 1, &budget))
+            return false;
+    } while (n >= CONN_RECORD && !c->blocked);
+    if (len)
+        keep(c, out, len);
+    return len == 0 || c->left != NULL;
+}
+
+/* What a connection needs after all that happened to it in this turn: output, its end, its events, its
+ * timeout. */
+static void settle(struct conn *c)
+{
+    if (c->lingering)
+        return;
+    if (!c->blocked && !write_all(c)) {
+        conn_drop(c);
+        return;
+    }
+    bool sent = !c->left && !c->blocked;
+    if (sent && c->protocol && (c->closing || c->protocol->done(c->self))) {
+        conn_linger(c);
+        return;
+    }
+    bool reads = !c->eof && !c->closing && (!c->protocol || c->protocol->wants_input(c->self));
+    /* An unwanted read event is stopped when it comes (on_io): most never do. */
+    int events =
+        (reads || (c->io.events & EV_READ && !c->eof && !c->closing) ? EV_READ : 0) | (sent ? 0 : EV_WRITE);
+    watch(c, events);
+    if (reads && c->unread)
+        conn_resume(c);
+    run_timer(c, phase_of(c));
+}
+
+static void on_flush(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    (void)loop, (void)events;
+    struct conn_set *set = w->data;
+    for (struct ring *r = ring_take(&set->dirty); r; r = ring_take(&set->dirty))
+        settle(RING_OWNER(r, struct conn, dirty));
+}
+
+/* Input */
+
+static void feed(struct conn *c, const uint8_t *data, size_t n)
+{
+    if (!c->protocol->input(c->self, data, n))
+        c->closing = true;
+}
+
+static bool start(struct conn *c, bool h2)
+{
+    c->set->start(c, h2);
+    if (c->protocol && c->set->draining)
+        c->protocol->drain(c->self, false);
+    return c->protocol != NULL;
+}
+
+/* In clear the first four bytes tell HTTP/2's preface from any method of HTTP/1 (RFC 9113 3.4). */
+static bool sniff(struct conn *c, const uint8_t **data, size_t *n)
+{
+    while (c->first_len < SNIFF && *n) {
+        c->first[c->first_len++] = *(*data)++;
+        --*n;
+    }
+    if (c->first_len < SNIFF)
+        return true;
+    if (!start(c, memcmp(c->first, "PRI ", SNIFF) == 0))
+        return false;
+    feed(c, c->first, SNIFF);
+    return true;
+}
+
+static bool take_input(struct conn *c, const uint8_t *data, size_t n)
+{
+    if (!c->protocol && !sniff(c, &data, &n))
+        return false;
+    if (c->protocol && n && !c->closing)
+        feed(c, data, n);
+    return true;
+}
+
+static bool shake_hands(struct conn *c)
+{
+    switch (tls_handshake(c->tls)) {
+    case TLS_DONE:
+        c->secure = true;
+        metric_count(tls_resumed(c->tls) ? METRIC_TLS_RESUMED : METRIC_TLS_HANDSHAKES);
+        return start(c, tls_alpn(c->tls) == TLS_ALPN_H2);
+    case TLS_WANT_READ:
+        watch(c, EV_READ);
+        return true;
+    case TLS_WANT_WRITE:
+        watch(c, EV_READ | EV_WRITE);
+        return true;
+    default:
+        metric_count(METRIC_TLS_FAILED);
+        return false;
+    }
+}
+
+static bool wants_input(const struct conn *c)
+{
+    return !c->closing && !c->eof && (!c->protocol || c->protocol->wants_input(c->self));
+}
+
+static bool end_of_input(struct conn *c)
+{
+    c->eof = true;
+    if (!c->protocol || !c->protocol->eof(c->self))
+        return false;
+    watch(c, c->io.events & EV_WRITE);
+    return true;
+}
+
+/* Reads until there is nothing more, the protocol wants no more, or the budget is spent. False: the
+ * connection is to be dropped. */
+static bool read_some(struct conn *c)
+{
+    size_t budget = BUDGET;
+    c->unread = false;
+    while (wants_input(c)) {
+        if (budget == 0) {
+            conn_resume(c);
+            break;
+        }
+        size_t n;
+        enum tls_status status = transport_read(c, c->set->in, sizeof c->set->in, &n);
+        c->unread = false;
+        if (status == TLS_WANT_READ || status == TLS_WANT_WRITE)
+            break;
+        if (status == TLS_CLOSED)
+            return end_of_input(c);
+        if (status != TLS_DONE || !take_input(c, c->set->in, n))
+            return false;
+        budget -= n < budget ? n : budget;
+        c->unread = transport_more(c, n, sizeof c->set->in);
+        if (!c->unread)
+            break;
+    }
+    return true;
+}
+
+static void readable(struct conn *c)
+{
+    if ((!c->secure && !shake_hands(c)) || (c->secure && !read_some(c)))
+        conn_drop(c);
+    else if (c->secure)
+        conn_dirty(c);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+    (void)loop;
+    struct conn *c = w->data;
+    if (c->lingering) {
+        discard_input(c);
+        return;
+    }
+    if (events & EV_WRITE && c->secure) {
+        /* At once, so that streams the peer has been told the end of are closed before its next request is
+         * read. */
+        conn_dirty(c);
+        if (!write_all(c)) {
+            conn_drop(c);
+            return;
+        }
+    }
+    if (!wants_input(c))
+        watch(c, c->io.events & EV_WRITE);
+    else
+        readable(c);
+}
+
+static void resume_one(struct conn *c)
+{
+    if (c->lingering)
+        return;
+    if (c->protocol && !c->closing)
+        feed(c, NULL, 0);
+    if (c->eof)
+        conn_dirty(c);
+    else
+        readable(c);
+}
+
+static void on_resume(struct ev_loop *loop, ev_idle *w, int events)
+{
+    (void)events;
+    struct conn_set *set = w->data;
+    struct ring now;
+    ring_move(&set->resumed, &now);
+    for (struct ring *r = ring_take(&now); r; r = ring_take(&now))
+        resume_one(RING_OWNER(r, struct conn, resumed));
+    if (ring_empty(&set->resumed))
+        ev_idle_stop(loop, w);
+}
+
+bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
+              const union sock_addr *client, void *owner)
+{
+    struct conn *c = calloc(1, sizeof *c);
+    if (c && tls)
+        c->tls = tls_accept(tls, fd);
+    if (!c || (tls && !c->tls)) {
+        free(c);
+        close(fd);
+        return false;
+    }
+    c->set = set;
+    c->handler = handler;
+    c->client = *client;
+    c->owner = owner;
+    c->secure = !tls;
+    c->timer = CONN_BUSY;
+    deadline_init(&c->deadline);
+    ring_init(&c->all);
+    ring_init(&c->dirty);
+    ring_init(&c->resumed);
+    ring_append(&set->all, &c->all);
+    set->count++;
+    metric_count(METRIC_CONN_OPEN);
+    metric_count(tls ? METRIC_CONN_TLS : METRIC_CONN_PLAIN);
+    ev_io_init(&c->io, on_io, fd, EV_READ);
+    c->io.data = c;
+    ev_io_start(set->loop, &c->io);
+    run_timer(c, phase_of(c));
+    return true;
+}
+
+void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits)
+{
+    set->loop = loop;
+    set->limits = *limits;
+    deadlines_init(&set->timer[CONN_IDLE], loop, limits->idle_timeout, on_idle_expired);
+    deadlines_init(&set->timer[CONN_READ], loop, limits->read_timeout, on_read_expired);
+    deadlines_init(&set->timer[CONN_WRITE], loop, limits->write_timeout, on_write_expired);
+    deadlines_init(&set->timer[CONN_LINGER], loop, LINGER_SECONDS, on_linger_expired);
+    ring_init(&set->all);
+    ring_init(&set->dirty);
+    ring_init(&set->resumed);
+    ev_prepare_init(&set->flush, on_flush);
+    /* Last of all: what others do at the end of a turn may still be an answer. */
+    ev_set_priority(&set->flush, EV_MINPRI);
+    set->flush.data = set;
+    ev_prepare_start(loop, &set->flush);
+    ev_idle_init(&set->resume, on_resume);
+    /* An idle watcher of the highest priority runs in every turn, after polling, however busy the loop is. */
+    ev_set_priority(&set->resume, EV_MAXPRI);
+    set->resume.data = set;
+}
+
+void conn_set_fini(struct conn_set *set)
+{
+    on_flush(set->loop, &set->flush, 0);
+    while (!ring_empty(&set->all))
+        conn_drop(RING_OWNER(set->all.next, struct conn, all));
+    for (int i = 0; i < CONN_TIMERS; i++)
+        deadlines_fini(&set->timer[i]);
+    ev_prepare_stop(set->loop, &set->flush);
+    ev_idle_stop(set->loop, &set->resume);
+}
+
+void conn_set_drain(struct conn_set *set, bool final)
+{
+    set->draining = true;
+    for (struct ring *r = set->all.next; r != &set->all; r = r->next) {
+        struct conn *c = RING_OWNER(r, struct conn, all);
+        if (c->protocol && !c->lingering) {
+            c->protocol->drain(c->self, final);
+            conn_dirty(c);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A connection: a socket with or without TLS, its input and output, and its timeouts. It knows no protocol.
+ *
+ * A conn_set is what all connections of a front share. Rules that always hold:
+ * - Input is read into one buffer of the set and handed to the protocol at once; output is pulled from the
+ * protocol at one point, after everything else in a turn of the loop, and leaves in as few writes as
+ * possible. A connection owns an output buffer only while its peer does not take what was written.
+ * - Neither reading nor writing one connection goes on for more than 64 KiB in a turn.
+ * - A connection ends only in the loop's own callbacks, never below a protocol's function: a protocol says
+ * that it is done and is asked again after its output has left. */
+#ifndef POLYNYA_NET_CONN_H
+#define POLYNYA_NET_CONN_H
+
+#include "resolver/net/deadline.h"
+#include "resolver/net/http.h"
+#include "resolver/net/limits.h"
+#include "resolver/net/tls.h"
+
+/* What a connection waits for, and so which timeout runs. CONN_BUSY: for us, so none does. */
+enum conn_timer { CONN_IDLE, CONN_READ, CONN_WRITE, CONN_LINGER, CONN_TIMERS, CONN_BUSY = CONN_TIMERS };
+
+/* The timeout starts anew when mark changes. */
+struct conn_phase {
+    enum conn_timer timer;
+    uint64_t mark;
+};
+
+/* A write is at most this long, and so is a TLS record. */
+enum { CONN_RECORD = 16384, CONN_CHUNK_MAX = 32768 };
+
+struct conn_protocol {
+    /* n may be 0: go on with what was kept back. False: nothing more can be read; send what there is and
+     * close. */
+    bool (*input)(void *self, const uint8_t *data, size_t n);
+    bool (*wants_input)(const void *self);
+    /* The peer sends no more. False: nothing is left to say, either. */
+    bool (*eof)(void *self);
+    /* Writes what is to be sent to out until there are CONN_RECORD bytes or nothing is left; there is room
+     * for CONN_CHUNK_MAX more than that. Negative: the session is broken. */
+    ssize_t (*output)(void *self, uint8_t *out);
+    /* With all output gone: is this connection to be closed? */
+    bool (*done)(void *self);
+    struct conn_phase (*phase)(const void *self);
+    /* The idle or (reading) the read timeout has passed: say so to the peer; the connection closes after
+     * that. */
+    void (*timeout)(void *self, bool reading);
+    /* Asks the peer to leave; final: a second later, for those who could not know. */
+    void (*drain)(void *self, bool final);
+    /* The connection is gone. Frees self; streams not yet answered live on by themselves. */
+    void (*detach)(void *self);
+};
+
+struct conn;
+struct h2_setup;
+
+struct conn_set {
+    struct ev_loop *loop;
+    struct front_limits limits;
+    const struct h2_setup *h2;
+    /* Gives c a protocol by conn_use, or leaves it without (no memory). h2: agreed by ALPN or seen by its
+     * preface. */
+    void (*start)(struct conn *c, bool h2);
+    /* c has ended; owner is what conn_new was given. */
+    void (*ended)(struct conn_set *set, void *owner);
+    struct deadlines timer[CONN_TIMERS];
+    struct ring all, dirty, resumed;
+    ev_prepare flush;
+    ev_idle resume;
+    unsigned count;
+    size_t held; /* bytes of all arenas of requests and answers */
+    bool draining;
+    uint8_t in[CONN_RECORD];
+    uint8_t out[2 * CONN_RECORD + CONN_CHUNK_MAX];
+};
+
+void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits);
+/* Sends what can be sent at once and closes all connections. */
+void conn_set_fini(struct conn_set *set);
+void conn_set_drain(struct conn_set *set, bool final);
+
+/* Takes fd. False (and fd closed) without memory. */
+bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
+              const union sock_addr *client, void *owner);
+
+/* For protocols. */
+void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self);
+/* There is output (or an end) to be seen to before this turn of the loop is over. */
+void conn_dirty(struct conn *c);
+/* Calls input again in the next turn. */
+void conn_resume(struct conn *c);
+struct conn_set *conn_set_of(const struct conn *c);
+const struct http_handler *conn_handler(const struct conn *c);
+const union sock_addr *conn_client(const struct conn *c);
+
+/* What streams hold is counted for the whole set; over HELD_MAX new requests are refused. counted is what was
+ * counted for a stream before, and is brought up to `now`. */
+enum { CONN_HELD_MAX = 64 * 1024 * 1024 };
+static inline void conn_hold(struct conn_set *set, size_t *counted, size_t now)
+{
+    set->held += now - *counted;
+    *counted = now;
+}
+
+#endif

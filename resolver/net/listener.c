@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fronts: see listener.h. The limits are enforced where a connection is accepted; everything after that is
+ * conn.c's. */
+#include "resolver/net/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "data/base/log.h"
+#include "data/base/metric.h"
+#include "resolver/net/census.h"
+#include "resolver/net/conn.h"
+#include "resolver/net/h1.h"
+#include "resolver/net/h2.h"
+#include "resolver/net/sock.h"
+
+enum { ACCEPTS_PER_WAKEUP = 64 };
+static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1;
+
+struct listener {
+    ev_io io;
+    struct listener *next;
+    struct front *front;
+    struct tls_server *tls;
+    const struct http_handler *handler;
+};
+
+struct front {
+    struct conn_set conns;
+    struct listener *listeners;
+    struct census *census;
+    struct h2_setup *h2;
+    ev_timer pause;     /* out of descriptors: when to try again */
+    ev_timer last_call; /* draining: when clients that did not hear are told again */
+    ev_timer empty;     /* draining: the last connection has gone */
+    bool draining;
+    void (*drained)(void *self);
+    void *drained_self;
+};
+
+static void stop_listening(struct front *f)
+{
+    for (struct listener *l = f->listeners; l; l = l->next)
+        ev_io_stop(f->conns.loop, &l->io);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)events;
+    struct front *f = t->data;
+    for (struct listener *l = f->listeners; l && !f->draining; l = l->next)
+        ev_io_start(loop, &l->io);
+}
+
+/* Which errors of accept mean that we, not the client, are in trouble. */
+static bool out_of_something(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void pause_listening(struct front *f)
+{
+    log_warn("accept.paused", "why=\"%s\" connections=%u", strerror(errno), f->conns.count);
+    stop_listening(f);
+    ev_timer_set(&f->pause, PAUSE_SECONDS, 0.);
+    ev_timer_start(f->conns.loop, &f->pause);
+}
+
+static void refuse(int fd, enum metric why)
+{
+    metric_count(why);
+    close(fd);
+}
+
+static void admit(struct listener *l, int fd, const union sock_addr *client)
+{
+    struct front *f = l->front;
+    const struct front_limits *limits = &f->conns.limits;
+    struct ip ip = sock_addr_ip(client);
+    struct census_entry *place = NULL;
+    if (f->conns.count >= limits->connections) {
+        refuse(fd, METRIC_CONN_REFUSED_CAP);
+        return;
+    }
+    /* Clients of a unix socket are on this machine. */
+    if (ip.len && !(place = census_enter(f->census, &ip, limits->connections_per_prefix))) {
+        refuse(fd, METRIC_CONN_REFUSED_PREFIX);
+        return;
+    }
+    if (!conn_new(&f->conns, fd, l->tls, l->handler, client, place) && place)
+        census_leave(f->census, place);
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *w, int events)
+{
+    (void)loop, (void)events;
+    struct listener *l = w->data;
+    for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
+        union sock_addr client;
+        int fd = sock_accept(w->fd, &client);
+        if (fd >= 0) {
+            admit(l, fd, &client);
+        } else {
+            if (out_of_something(errno))
+                pause_listening(l->front);
+            /* Others are of one connection that is gone already (accept(2), "Error handling"), or there is
+             * none. */
+            if (errno != ECONNABORTED && errno != EINTR)
+                return;
+        }
+    }
+}
+
+static void start(struct conn *c, bool h2)
+{
+    if (!(h2 ? h2_start(c) : h1_start(c)))
+        log_warn("connection.failed", "why=\"out of memory\"");
+}
+
+static void check_empty(struct front *f)
+{
+    if (f->draining && f->conns.count == 0 && !ev_is_active(&f->empty))
+        ev_timer_start(f->conns.loop, &f->empty);
+}
+
+static void on_ended(struct conn_set *set, void *owner)
+{
+    struct front *f = RING_OWNER(set, struct front, conns);
+    if (owner)
+        census_leave(f->census, owner);
+    check_empty(f);
+}
+
+/* From a timer, so that whoever is told may free the front. */
+static void on_empty(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)events;
+    struct front *f = t->data;
+    ev_timer_stop(loop, &f->last_call);
+    f->drained(f->drained_self);
+}
+
+static void on_last_call(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop, (void)events;
+    struct front *f = t->data;
+    conn_set_drain(&f->conns, true);
+}
+
+struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
+{
+    struct front *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    conn_set_init(&f->conns, loop, limits);
+    f->census = census_new(limits->connections);
+    f->h2 = h2_setup_new();
+    f->conns.h2 = f->h2;
+    f->conns.start = start;
+    f->conns.ended = on_ended;
+    ev_init(&f->pause, on_pause_over);
+    ev_timer_init(&f->last_call, on_last_call, LAST_CALL_SECONDS, LAST_CALL_SECONDS);
+    ev_timer_init(&f->empty, on_empty, 0., 0.);
+    f->pause.data = f->last_call.data = f->empty.data = f;
+    if (!f->census || !f->h2)
+        front_free(&f);
+    return f;
+}
+
+bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler)
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return false;
+    *l = (struct listener){.next = f->listeners, .front = f, .tls = tls, .handler = handler};
+    f->listeners = l;
+    ev_io_init(&l->io, on_accept, fd, EV_READ);
+    l->io.data = l;
+    ev_io_start(f->conns.loop, &l->io);
+    return true;
+}
+
+void front_drain(struct front *f, void (*drained)(void *self), void *self)
+{
+    f->draining = true;
+    f->drained = drained;
+    f->drained_self = self;
+    stop_listening(f);
+    conn_set_drain(&f->conns, false);
+    ev_timer_start(f->conns.loop, &f->last_call);
+    check_empty(f);
+}
+
+void front_free(struct front **front)
+{
+    struct front *f = *front;
+    if (!f)
+        return;
+    struct ev_loop *loop = f->conns.loop;
+    stop_listening(f);
+    conn_set_fini(&f->conns);
+    ev_timer_stop(loop, &f->pause);
+    ev_timer_stop(loop, &f->last_call);
+    ev_timer_stop(loop, &f->empty);
+    while (f->listeners) {
+        struct listener *next = f->listeners->next;
+        free(f->listeners);
+        f->listeners = next;
+    }
+    census_free(&f->census);
+    h2_setup_free(&f->h2);
+    free(f);
+    *front = NULL;
+}
+
+unsigned front_connections(const struct front *f)
+{
+    return f->conns.count;
+}
