@@ -144,6 +144,21 @@ enum store_result state_get_floor(struct store_txn *t, const char *list, struct 
     return result;
 }
 
+enum store_result state_get_seq(struct store_txn *t, const char *list, const char *domain,
+                                struct state_seq *out)
+{
+    struct key key;
+    struct bytes value;
+    if (!key_make(&key, "list/%s/seq/%s", list, domain))
+        return STORE_FAILED;
+    enum store_result result = store_get(t, key_bytes(&key), &value);
+    if (result == STORE_OK && value.len != sizeof *out)
+        result = STORE_NOT_FOUND;
+    if (result == STORE_OK)
+        memcpy(out, value.data, sizeof *out);
+    return result;
+}
+
 enum store_result state_put_seq(struct store_txn *t, const char *list, const char *domain,
                                 const struct state_seq *v)
 {

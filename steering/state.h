@@ -48,6 +48,8 @@ enum store_result state_get(struct store_txn *t, const char *list, enum state_it
 enum store_result state_put(struct store_txn *t, const char *list, enum state_item item, struct bytes value);
 /* Fixed-size records; NOT_FOUND also for a value of another size. */
 enum store_result state_get_floor(struct store_txn *t, const char *list, struct state_floor *out);
+enum store_result state_get_seq(struct store_txn *t, const char *list, const char *domain,
+                                struct state_seq *out);
 enum store_result state_put_seq(struct store_txn *t, const char *list, const char *domain,
                                 const struct state_seq *v);
 /* Calls each for every stored seq of the list, in order of domain. */

@@ -66,7 +66,7 @@ static bool check_list_version(const struct trust_input *in, const struct envelo
                       (unsigned long long)out->list.version, (unsigned long long)in->floor.list_version);
     bool same = memcmp(sha256, in->floor.list_sha256, sizeof sha256) == 0;
     if (in->mode == TRUST_FRESH && out->list.version == in->floor.list_version) {
-        out->unchanged = same;
+        out->unchanged = same && !in->recheck;
         return same ||
                refuse(why, REFUSAL_SAME_VERSION, "version %llu", (unsigned long long)out->list.version);
     }

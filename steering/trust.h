@@ -54,6 +54,8 @@ struct trust_input {
     size_t seq_count;
     const struct guard *guard;
     bool allow_special_use;
+    bool recheck; /* judge the very list accepted last in full, too: there is a new root, or it was lost since
+                   */
     int64_t now;
     /* Called for every registration that is refused; domain is "" while unknown. May be NULL. */
     void (*refused)(void *self, const char *domain, const struct refusal *why);

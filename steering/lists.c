@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The subscribed lists: see lists.h. */
+#include "steering/lists.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "data/base/log.h"
+#include "steering/subscription.h"
+
+struct lists {
+    const struct conf *conf;
+    struct shm *shm;
+    struct store *store;
+    struct guard *guard;
+    struct hash_key key; /* of the snapshots' tables of names */
+    unsigned count;
+    struct subscription sub[];
+};
+
+/* A damaged or foreign file is kept for whoever wants to know why, and replaced. What is lost with it is the
+ * memory of versions: until the next update an older list could be played to us. */
+static enum store_result replace_file(const char *state_dir, struct store **out)
+{
+    char path[4096], other[4104];
+    if (!state_path(state_dir, path, sizeof path))
+        return STORE_FAILED;
+    snprintf(other, sizeof other, "%s.bad", path);
+    log_error("steering.set-aside",
+              "file=%s as=%s text=\"damaged or of another format; rollback protection begins "
+              "anew\"",
+              path, other);
+    if (rename(path, other) != 0)
+        return STORE_FAILED;
+    snprintf(other, sizeof other, "%s-lock", path);
+    unlink(other);
+    return state_open(state_dir, false, out);
+}
+
+static struct store *open_store(const char *state_dir)
+{
+    struct store *store = NULL;
+    enum store_result result = state_open(state_dir, false, &store);
+    if (result == STORE_CORRUPT)
+        result = replace_file(state_dir, &store);
+    if (result != STORE_OK)
+        log_error("steering.no-store", "dir=%s cause=\"%s\"", state_dir, store_error(NULL));
+    return store;
+}
+
+/* Documents that are believed once the offer (for sub[which], NULL: none) is taken. */
+static const struct kept_documents *documents_with(const struct lists *l, unsigned i, const struct offer *o,
+                                                   unsigned which)
+{
+    if (!o || i != which || (!o->documents && !o->revoked))
+        return l->sub[i].documents;
+    return o->documents;
+}
+
+static uint8_t *compile(const struct lists *l, const struct offer *o, unsigned which, size_t *len)
+{
+    struct view_source *sources = calloc(l->count + 1, sizeof *sources);
+    size_t n = 0;
+    if (!sources)
+        return NULL;
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct kept_documents *d = documents_with(l, i, o, which);
+        if (d)
+            sources[n++] = (struct view_source){l->sub[i].conf->name, &d->result.list, d->result.sites,
+                                                d->result.site_count};
+    }
+    uint8_t *block = view_compile(sources, n, &l->key, len);
+    free(sources);
+    return block;
+}
+
+static enum store_result put_seqs(struct store_txn *t, const char *list, const struct kept_documents *d)
+{
+    enum store_result result = STORE_OK;
+    for (size_t i = 0; i < d->result.site_count && result == STORE_OK; i++) {
+        const struct view_source_site *site = &d->result.sites[i];
+        struct state_seq before, now = {.seq = site->registration->seq};
+        memcpy(now.key, site->delegation->key.key, sizeof now.key);
+        result = state_get_seq(t, list, site->registration->domain, &before);
+        bool same_key = result == STORE_OK && memcmp(before.key, now.key, sizeof now.key) == 0;
+        if (same_key && before.seq >= now.seq)
+            continue;
+        if (result == STORE_OK || result == STORE_NOT_FOUND)
+            result = state_put_seq(t, list, site->registration->domain, &now);
+    }
+    return result;
+}
+
+static enum store_result put_documents(struct store_txn *t, const char *list, const struct kept_documents *d)
+{
+    enum store_result result = state_put(t, list, STATE_LIST, d->list);
+    if (result == STORE_OK)
+        result = state_put(t, list, STATE_DELEGATIONS, d->delegations);
+    if (result == STORE_OK)
+        result = state_put(t, list, STATE_FLOOR, bytes_of(&d->result.floor, sizeof d->result.floor));
+    if (result == STORE_OK)
+        result = put_seqs(t, list, d);
+    return result;
+}
+
+static enum store_result put_offer(struct store_txn *t, const struct subscription *s, const struct offer *o)
+{
+    const char *list = s->conf->name;
+    const struct kept_root *root = o->root ? o->root : s->root;
+    enum store_result result = state_put(t, list, STATE_PIN, bytes_of(s->pin, sizeof s->pin));
+    if (result == STORE_OK)
+        result = state_put(t, list, STATE_ROOT, root->file);
+    if (result == STORE_OK && o->documents)
+        result = put_documents(t, list, o->documents);
+    return result;
+}
+
+/* One transaction for all an update changes; o NULL: the snapshot alone. */
+static enum store_result commit(struct lists *l, const struct offer *o, unsigned which, struct bytes block)
+{
+    struct store_txn *t;
+    enum store_result result = store_write(l->store, &t);
+    if (result != STORE_OK)
+        return result;
+    result = state_make_secret(t);
+    if (result == STORE_OK && o)
+        result = put_offer(t, &l->sub[which], o);
+    if (result == STORE_OK)
+        result = state_put_view(t, block);
+    if (result == STORE_OK)
+        return store_commit(t);
+    store_abort(t);
+    return result;
+}
+
+static bool store_update(struct lists *l, const struct offer *o, unsigned which)
+{
+    size_t len = 0;
+    uint8_t *block = compile(l, o, which, &len);
+    if (!block) {
+        log_error("steering.not-compiled", "text=\"out of memory, or the lists are too large together\"");
+        return false;
+    }
+    enum store_result result = commit(l, o, which, bytes_of(block, len));
+    free(block);
+    if (result != STORE_OK) {
+        log_error("steering.not-stored", "result=%d cause=\"%s\"", (int)result, store_error(l->store));
+        return false;
+    }
+    shm_bump(&l->shm->steering_generation);
+    return true;
+}
+
+static void tell_accepted(const struct subscription *s, const struct trust_result *r)
+{
+    char expires[TIME_TEXT_MAX];
+    time_format(r->list.expires, expires);
+    metric_count(METRIC_LIST_LOADED);
+    log_info("list.accepted", "list=%s version=%llu delegations=%llu sites=%zu refused=%zu expires=%s",
+             s->conf->name, (unsigned long long)r->list.version, (unsigned long long)r->delegations.version,
+             r->site_count, r->refused, expires);
+}
+
+static void tell_expiry(struct subscription *s, bool expired)
+{
+    if (expired && !s->told_expired)
+        log_error("list.expired",
+                  "list=%s text=\"no fresh list is to be had: its health is void, registrations "
+                  "live on until their own expiry\"",
+                  s->conf->name);
+    s->told_expired = expired;
+}
+
+static void set_metrics(struct lists *l, int64_t now)
+{
+    uint64_t version = 0, sites = 0;
+    int64_t expires = 0;
+    bool any_expired = false;
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct kept_documents *d = l->sub[i].documents;
+        if (!d)
+            continue;
+        const struct list_doc *list = &d->result.list;
+        version = list->version > version ? list->version : version;
+        expires = list->expires > expires ? list->expires : expires;
+        sites += d->result.site_count;
+        any_expired = any_expired || list->expires <= now;
+        tell_expiry(&l->sub[i], list->expires <= now);
+    }
+    metric_set(METRIC_LIST_VERSION, version);
+    metric_set(METRIC_LIST_EXPIRES, (uint64_t)expires);
+    metric_set(METRIC_LIST_EXPIRED, any_expired);
+    metric_set(METRIC_LIST_SITES, sites);
+}
+
+static bool start_subscriptions(struct lists *l, int64_t now)
+{
+    struct judge judge = {.guard = l->guard, .now = now};
+    if (store_read(l->store, &judge.t) != STORE_OK) {
+        log_error("steering.no-store", "cause=\"%s\"", store_error(l->store));
+        return false;
+    }
+    for (; l->count < l->conf->steering.list_count; l->count++)
+        subscription_start(&l->sub[l->count], &l->conf->steering.lists[l->count], &judge);
+    store_abort(judge.t);
+    return true;
+}
+
+struct lists *lists_new(const struct conf *conf, struct shm *shm, int64_t now)
+{
+    struct lists *l = calloc(1, sizeof *l + conf->steering.list_count * sizeof(struct subscription));
+    if (!l)
+        return NULL;
+    l->conf = conf;
+    l->shm = shm;
+    random_fill(&l->key, sizeof l->key);
+    l->guard = guard_new(NULL, 0);
+    if (!l->guard)
+        log_error("steering.no-suffixes", "text=\"no public suffix list\"");
+    l->store = l->guard ? open_store(conf->state_dir) : NULL;
+    /* Even without any list there is a snapshot: an empty one takes back what an earlier config had. */
+    if (l->store && start_subscriptions(l, now) && store_update(l, NULL, 0)) {
+        set_metrics(l, now);
+        return l;
+    }
+    lists_free(&l);
+    return NULL;
+}
+
+void lists_free(struct lists **l)
+{
+    if (!*l)
+        return;
+    for (unsigned i = 0; i < (*l)->count; i++)
+        subscription_fini(&(*l)->sub[i]);
+    store_close(&(*l)->store);
+    guard_free(&(*l)->guard);
+    free(*l);
+    *l = NULL;
+}
+
+static bool offer_of(struct lists *l, unsigned i, int64_t now, bool all, struct offer *o)
+{
+    struct judge judge = {.guard = l->guard, .now = now};
+    if (store_read(l->store, &judge.t) != STORE_OK)
+        return false;
+    bool any = subscription_try(&l->sub[i], &judge, all, o);
+    store_abort(judge.t);
+    return any;
+}
+
+void lists_update(struct lists *l, int64_t now, bool all)
+{
+    struct offer o;
+    for (unsigned i = 0; i < l->count; i++) {
+        if (!offer_of(l, i, now, all, &o))
+            continue;
+        bool fresh = o.documents != NULL;
+        if (!store_update(l, &o, i)) {
+            offer_drop(&o);
+            continue;
+        }
+        subscription_take(&l->sub[i], &o);
+        if (fresh)
+            tell_accepted(&l->sub[i], &l->sub[i].documents->result);
+    }
+    set_metrics(l, now);
+}

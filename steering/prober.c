@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The prober's loop: see prober.h. Signals come through a signalfd, because libev ties each signal to one
+ * loop and this process was forked from one that had its own. */
+#include "steering/prober.h"
+
+#include <ev.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "data/base/clock.h"
+#include "data/base/log.h"
+#include "steering/feed.h"
+#include "steering/lists.h"
+
+/* Seconds from a folder's change to reading it: a publisher writes several files. */
+#define SETTLE 0.2
+
+struct prober {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct lists *lists;
+    struct feed_watch watch;
+    ev_io signals;
+    ev_io folders;
+    ev_timer settle;
+    ev_timer poll;
+};
+
+static int64_t now_seconds(void)
+{
+    return clock_wall_ms() / 1000;
+}
+
+static void watch_folders(struct prober *p)
+{
+    for (unsigned i = 0; i < p->conf->steering.list_count; i++)
+        for (unsigned k = 0; k < p->conf->steering.lists[i].url_count; k++)
+            feed_watch_folder(&p->watch, p->conf->steering.lists[i].urls[k]);
+}
+
+static void on_signal(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(w->fd, &info, sizeof info) == (ssize_t)sizeof info)
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_folder(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct prober *p = w->data;
+    (void)events;
+    feed_watch_drain(&p->watch);
+    if (!ev_is_active(&p->settle)) {
+        ev_timer_set(&p->settle, SETTLE, 0.);
+        ev_timer_start(loop, &p->settle);
+    }
+}
+
+static void on_settled(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct prober *p = w->data;
+    (void)loop, (void)events;
+    watch_folders(p);
+    lists_update(p->lists, now_seconds(), false);
+}
+
+static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct prober *p = w->data;
+    (void)loop, (void)events;
+    watch_folders(p);
+    lists_update(p->lists, now_seconds(), true);
+    metric_count(METRIC_LOOP_TURNS);
+}
+
+static void start_watchers(struct prober *p, int signals)
+{
+    double poll = (double)p->conf->steering.poll / 1000;
+    ev_io_init(&p->signals, on_signal, signals, EV_READ);
+    ev_io_start(p->loop, &p->signals);
+    ev_init(&p->settle, on_settled);
+    ev_timer_init(&p->poll, on_poll, poll, poll);
+    p->folders.data = p->settle.data = p->poll.data = p;
+    ev_timer_start(p->loop, &p->poll);
+    feed_watch_init(&p->watch);
+    if (p->watch.fd < 0) {
+        log_warn("steering.no-inotify", "text=\"changed lists are noticed by polling alone\"");
+        return;
+    }
+    ev_io_init(&p->folders, on_folder, p->watch.fd, EV_READ);
+    p->folders.data = p;
+    ev_io_start(p->loop, &p->folders);
+}
+
+static void run_loop(struct prober *p, int signals)
+{
+    start_watchers(p, signals);
+    /* Folders are watched before they are read for the first time: no change falls in between. */
+    watch_folders(p);
+    lists_update(p->lists, now_seconds(), true);
+    ev_run(p->loop, 0);
+    feed_watch_fini(&p->watch);
+}
+
+static int run(const struct conf *conf, struct shm *shm, int signals)
+{
+    struct prober p = {.conf = conf, .loop = ev_loop_new(EVFLAG_AUTO)};
+    if (p.loop)
+        p.lists = lists_new(conf, shm, now_seconds());
+    bool ok = p.lists != NULL;
+    if (ok)
+        run_loop(&p, signals);
+    lists_free(&p.lists);
+    if (p.loop)
+        ev_loop_destroy(p.loop);
+    return ok ? 0 : 1;
+}
+
+int prober_run(const struct conf *conf, struct shm *shm)
+{
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &ours, &before) != 0)
+        return 1;
+    int signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
+    int result = signals < 0 ? 1 : run(conf, shm, signals);
+    if (signals >= 0)
+        close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return result;
+}

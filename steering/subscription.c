@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One subscribed list: see subscription.h. */
+#include "steering/subscription.h"
+
+#include <stdlib.h>
+
+#include "data/base/log.h"
+#include "data/base/metric.h"
+#include "steering/feed.h"
+
+/* Refused sites named per update; the number of all is in the line of the list. */
+enum { SITES_TOLD_MAX = 20 };
+
+static struct kept_root *root_new(void)
+{
+    struct kept_root *r = calloc(1, sizeof *r);
+    if (r)
+        arena_init(&r->arena, 16 * ROOT_SIZE_MAX);
+    return r;
+}
+
+static void root_free(struct kept_root **r)
+{
+    if (!*r)
+        return;
+    arena_fini(&(*r)->arena);
+    free(*r);
+    *r = NULL;
+}
+
+static struct kept_documents *documents_new(void)
+{
+    struct kept_documents *d = calloc(1, sizeof *d);
+    if (d)
+        arena_init(&d->arena, TRUST_ARENA_MAX);
+    return d;
+}
+
+static void documents_free(struct kept_documents **d)
+{
+    if (!*d)
+        return;
+    arena_fini(&(*d)->arena);
+    free(*d);
+    *d = NULL;
+}
+
+void offer_drop(struct offer *o)
+{
+    root_free(&o->root);
+    documents_free(&o->documents);
+    o->revoked = false;
+}
+
+void subscription_fini(struct subscription *s)
+{
+    root_free(&s->root);
+    documents_free(&s->documents);
+}
+
+/* Counted every time, told once: a broken feed is looked at again and again. */
+static void tell_refused(struct subscription *s, const char *what, const struct refusal *why)
+{
+    metric_count(METRIC_LIST_REFUSED);
+    if (s->told.why == why->why && strcmp(s->told.where, why->where) == 0)
+        return;
+    s->told = *why;
+    log_warn("list.refused", "list=%s what=%s why=%s where=\"%s\" text=\"%s\"", s->conf->name, what,
+             refusal_name(why->why), why->where, refusal_text(why->why));
+}
+
+static void tell_site_refused(void *self, const char *domain, const struct refusal *why)
+{
+    struct subscription *s = self;
+    metric_count(METRIC_SITES_REFUSED);
+    if (s->sites_told++ < SITES_TOLD_MAX)
+        log_warn("list.site-refused", "list=%s domain=%s why=%s where=\"%s\" text=\"%s\"", s->conf->name,
+                 *domain ? domain : "-", refusal_name(why->why), why->where, refusal_text(why->why));
+}
+
+/* The stored seqs of a list, in the order of their domains: the store's order is memcmp's, and so is
+ * strcmp's. */
+struct seq_list {
+    struct arena *arena;
+    struct trust_seq *seq;
+    size_t count, cap;
+    bool failed;
+};
+
+static bool collect_seq(void *self, const char *domain, const struct state_seq *v)
+{
+    struct seq_list *l = self;
+    if (l->count == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 64;
+        struct trust_seq *more = arena_array(l->arena, cap, sizeof *more);
+        if (!more)
+            return !(l->failed = true);
+        if (l->count)
+            memcpy(more, l->seq, l->count * sizeof *more);
+        l->seq = more;
+        l->cap = cap;
+    }
+    l->seq[l->count] = (struct trust_seq){arena_text(l->arena, bytes_str(domain)), *v};
+    l->failed = l->failed || !l->seq[l->count].domain;
+    l->count++;
+    return !l->failed;
+}
+
+static struct trust_input input_of(struct subscription *s, const struct root *root, const struct judge *judge,
+                                   enum trust_mode mode, const struct kept_documents *d)
+{
+    s->sites_told = 0;
+    return (struct trust_input){
+        .mode = mode,
+        .root = root,
+        .list = d->list,
+        .delegations = d->delegations,
+        .floor = s->floor,
+        .guard = judge->guard,
+        .allow_special_use = s->conf->allow_special_use,
+        .now = judge->now,
+        .refused = tell_site_refused,
+        .self = s,
+    };
+}
+
+/* Believes again what was accepted before, as far as this root covers it. */
+static struct kept_documents *verify_stored(struct subscription *s, const struct root *root,
+                                            const struct judge *judge, struct refusal *why)
+{
+    struct kept_documents *d = documents_new();
+    struct bytes list, delegations;
+    bool ok = d && state_get(judge->t, s->conf->name, STATE_LIST, &list) == STORE_OK &&
+              state_get(judge->t, s->conf->name, STATE_DELEGATIONS, &delegations) == STORE_OK;
+    if (!ok) {
+        refuse(why, REFUSAL_NONE, "nothing stored");
+    } else {
+        d->list = arena_copy(&d->arena, list);
+        d->delegations = arena_copy(&d->arena, delegations);
+        struct trust_input in = input_of(s, root, judge, TRUST_STORED, d);
+        ok = d->list.data && d->delegations.data ? trust_list(&in, &d->arena, &d->result, why)
+                                                 : refuse(why, REFUSAL_NO_MEMORY, "stored list");
+    }
+    if (!ok)
+        documents_free(&d);
+    return d;
+}
+
+static struct kept_root *read_pin(struct subscription *s, struct refusal *why)
+{
+    struct kept_root *r = root_new();
+    if (r && feed_read_file(s->conf->root, ROOT_SIZE_MAX, &r->arena, &r->file, why) &&
+        trust_pin(r->file, &r->arena, &r->root, why) && list_sha256(r->file, s->pin))
+        return r;
+    root_free(&r);
+    return NULL;
+}
+
+static struct kept_root *read_stored_root(struct subscription *s, const struct judge *judge, uint8_t pin[32])
+{
+    struct bytes file, stored_pin;
+    struct kept_root *r = root_new();
+    if (r && state_get(judge->t, s->conf->name, STATE_PIN, &stored_pin) == STORE_OK && stored_pin.len == 32 &&
+        state_get(judge->t, s->conf->name, STATE_ROOT, &file) == STORE_OK) {
+        memcpy(pin, stored_pin.data, 32);
+        r->file = arena_copy(&r->arena, file);
+        if (r->file.data && trust_pin(r->file, &r->arena, &r->root, NULL))
+            return r;
+    }
+    root_free(&r);
+    return NULL;
+}
+
+/* Where a role has all new keys, versions that old keys signed no longer bind. */
+static void carry_floor(struct state_floor *floor, const struct root *before, const struct root *after)
+{
+    if (!trust_role_continues(before, after, ROOT_ROLE_PUBLISHER)) {
+        floor->list_version = 0;
+        memset(floor->list_sha256, 0, sizeof floor->list_sha256);
+    }
+    if (!trust_role_continues(before, after, ROOT_ROLE_MAINTAINERS))
+        floor->delegations_version = 0;
+}
+
+/* The stored root descends from the pin it was stored with. With another pin the walk starts anew from that
+ * one; without a readable pin the stored root goes on: a lost file is no reason to stop steering. */
+static void choose_root(struct subscription *s, struct kept_root *pinned, struct kept_root *stored,
+                        const uint8_t stored_pin[32])
+{
+    if (!pinned)
+        memcpy(s->pin, stored_pin, sizeof s->pin);
+    if (stored && memcmp(s->pin, stored_pin, sizeof s->pin) == 0) {
+        s->root = stored;
+        root_free(&pinned);
+        return;
+    }
+    s->root = pinned;
+    if (stored && pinned)
+        carry_floor(&s->floor, &stored->root, &pinned->root);
+    else
+        s->floor = (struct state_floor){.list_version = 0};
+    root_free(&stored);
+}
+
+void subscription_start(struct subscription *s, const struct conf_list *conf, const struct judge *judge)
+{
+    struct refusal why = {.why = REFUSAL_NO_MEMORY};
+    uint8_t stored_pin[32] = {0};
+    *s = (struct subscription){.conf = conf};
+    if (conf->allow_special_use)
+        log_warn("list.unguarded",
+                 "list=%s text=\"allow-special-use: mirrors in private networks and on any port are "
+                 "accepted; never do this on an instance that others use\"",
+                 conf->name);
+    if (state_get_floor(judge->t, conf->name, &s->floor) != STORE_OK)
+        s->floor = (struct state_floor){.list_version = 0};
+    struct kept_root *pinned = read_pin(s, &why);
+    if (!pinned)
+        tell_refused(s, "root", &why);
+    choose_root(s, pinned, read_stored_root(s, judge, stored_pin), stored_pin);
+    if (!s->root)
+        return;
+    s->documents = verify_stored(s, &s->root->root, judge, &why);
+    if (!s->documents && why.why != REFUSAL_NONE)
+        tell_refused(s, "stored", &why);
+}
+
+static struct kept_root *next_root(const struct root *current, struct bytes file, struct refusal *why)
+{
+    struct kept_root *r = root_new();
+    if (!r)
+        return NULL;
+    r->file = arena_copy(&r->arena, file);
+    if (r->file.data && trust_next_root(current, r->file, &r->arena, &r->root, why))
+        return r;
+    root_free(&r);
+    return NULL;
+}
+
+/* As far as it verifies; *o gets the last root that does. */
+static void walk_roots(struct subscription *s, const struct feed_documents *feed, struct offer *o)
+{
+    for (unsigned i = 0; i < feed->root_count; i++) {
+        struct refusal why = {.why = REFUSAL_NO_MEMORY};
+        const struct root *current = o->root ? &o->root->root : &s->root->root;
+        struct kept_root *r = next_root(current, feed->roots[i], &why);
+        if (!r) {
+            refusal_within(&why, "root-%llu.json", (unsigned long long)current->version + 1);
+            tell_refused(s, "root", &why);
+            return;
+        }
+        log_info("list.root", "list=%s version=%llu", s->conf->name, (unsigned long long)r->root.version);
+        root_free(&o->root);
+        o->root = r;
+    }
+}
+
+static const struct root *root_now(const struct subscription *s, const struct offer *o)
+{
+    return o->root ? &o->root->root : &s->root->root;
+}
+
+/* True if the URL has the list we have (then *d is NULL), or one to take instead. */
+static bool judge_list(struct subscription *s, const struct judge *judge, const struct root *root,
+                       struct kept_documents **d, struct refusal *why)
+{
+    struct trust_input in = input_of(s, root, judge, TRUST_FRESH, *d);
+    struct seq_list seqs = {.arena = &(*d)->arena};
+    carry_floor(&in.floor, &s->root->root, root);
+    if (state_each_seq(judge->t, s->conf->name, collect_seq, &seqs) != STORE_OK || seqs.failed)
+        return refuse(why, REFUSAL_NO_MEMORY, "seqs");
+    in.recheck = !s->documents || root != &s->root->root;
+    in.seqs = seqs.seq;
+    in.seq_count = seqs.count;
+    if (!trust_list(&in, &(*d)->arena, &(*d)->result, why))
+        return false;
+    if (!(*d)->result.unchanged)
+        return true;
+    documents_free(d);
+    return true;
+}
+
+/* True if this URL settles the update. */
+static bool try_url(struct subscription *s, const struct judge *judge, const char *url, struct offer *o)
+{
+    struct refusal why = {.why = REFUSAL_NO_MEMORY};
+    struct feed_documents feed;
+    struct kept_documents *d = documents_new();
+    if (!d)
+        return false;
+    bool there = feed_read(url, root_now(s, o)->version, &d->arena, &feed, &why);
+    walk_roots(s, &feed, o);
+    d->list = feed.list;
+    d->delegations = feed.delegations;
+    if (there && judge_list(s, judge, root_now(s, o), &d, &why)) {
+        o->documents = d;
+        s->told = (struct refusal){.why = REFUSAL_NONE};
+        return true;
+    }
+    documents_free(&d);
+    tell_refused(s, "list", &why);
+    return false;
+}
+
+static bool changed(struct subscription *s)
+{
+    bool any = false;
+    for (unsigned i = 0; i < s->conf->url_count && i < SUBSCRIPTION_URLS_MAX; i++) {
+        uint64_t now = feed_fingerprint(s->conf->urls[i], s->root->root.version);
+        any = any || now != s->seen[i];
+        s->seen[i] = now;
+    }
+    return any;
+}
+
+/* A new root may have taken the keys away that signed what we believe. */
+static void judge_again(struct subscription *s, const struct judge *judge, struct offer *o)
+{
+    struct refusal why = {.why = REFUSAL_NONE};
+    if (!o->root || o->documents || !s->documents)
+        return;
+    o->documents = verify_stored(s, &o->root->root, judge, &why);
+    o->revoked = !o->documents;
+    if (o->revoked)
+        tell_refused(s, "stored", &why);
+}
+
+bool subscription_try(struct subscription *s, const struct judge *judge, bool all, struct offer *out)
+{
+    *out = (struct offer){.root = NULL};
+    if (!s->root)
+        return false;
+    if (!changed(s) && !all)
+        return false;
+    for (unsigned i = 0; i < s->conf->url_count; i++)
+        if (try_url(s, judge, s->conf->urls[i], out))
+            break;
+    judge_again(s, judge, out);
+    return out->root || out->documents;
+}
+
+void subscription_take(struct subscription *s, struct offer *o)
+{
+    if (o->root) {
+        carry_floor(&s->floor, &s->root->root, &o->root->root);
+        root_free(&s->root);
+        s->root = o->root;
+    }
+    if (o->documents || o->revoked)
+        documents_free(&s->documents);
+    if (o->documents) {
+        s->documents = o->documents;
+        s->floor = o->documents->result.floor;
+    }
+    *o = (struct offer){.root = NULL};
+}
