@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers that are measured: how each is configured for one worker, started, and found in /proc.
+
+All forward to the same Knot on loopback, validate nothing, ask nobody else, and may cache the whole zone.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
+
+from lib.polynya import DAEMON  # noqa: E402
+from lib.ports import free_port  # noqa: E402
+from lib.process import Program, descendants_of, wait_until  # noqa: E402
+
+STREAMS = 100
+
+
+class Server:
+    """One server under measurement in its own folder. Subclasses write the config and give the command."""
+
+    name = None
+    package = None
+
+    def __init__(self, folder, pair, knot, cpu=None):
+        self.dir, self.pair, self.knot = folder, pair, knot
+        self.port, self.other_port = free_port(), free_port()
+        self.dir.mkdir()
+        argv = self.prepare()
+        pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
+        self.program = Program([*pin, *argv], self.dir / "log", cwd=self.dir)
+
+    def prepare(self):
+        raise NotImplementedError
+
+    def write(self, name, text):
+        path = self.dir / name
+        path.write_text(text)
+        return path
+
+    def fill(self, template):
+        return template.format(dir=self.dir, port=self.port, other=self.other_port, chain=self.pair.chain,
+                               key=self.pair.key, knot=self.knot.port, streams=STREAMS)
+
+    def processes(self):
+        return [self.program.pid, *descendants_of(self.program.pid)]
+
+    def cpu(self):
+        """Seconds of processor time of all its threads so far: schedstat, which counts nanoseconds."""
+        total = 0
+        for pid in self.processes():
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e9
+
+    def memory(self):
+        """Bytes that would be freed if it ended."""
+        total = 0
+        for pid in self.processes():
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Private_"):
+                    total += int(line.split()[1]) * 1024
+        return total
+
+    def stop(self):
+        self.program.stop()
+
+
+class Polynya(Server):
+    name, package = "polynya", None
+
+    def prepare(self):
+        (self.dir / "state").mkdir()
+        return [DAEMON, "-c", self.write("polynya.yaml", self.fill("""
+listen:
+  - {{address: "127.0.0.1:{port}", protocol: https}}
+tls:
+  certificates:
+    - {{chain: "{chain}", key: "{key}"}}
+state-dir: "{dir}/state"
+workers: 1
+upstream:
+  servers:
+    - {{address: "127.0.0.1:{knot}"}}
+"""))]
+
+
+class Dnsdist(Server):
+    name, package = "dnsdist", "dnsdist"
+
+    def prepare(self):
+        return ["dnsdist", "--supervised", "--disable-syslog", "-C", self.write("dnsdist.conf", self.fill("""
+setLocal("127.0.0.1:{other}")
+setACL("127.0.0.0/8")
+setSecurityPollSuffix("")
+setVerboseHealthChecks(false)
+addDOHLocal("127.0.0.1:{port}", "{chain}", "{key}", "/dns-query")
+newServer({{address="127.0.0.1:{knot}", checkName="n0000.bench.test.", useClientSubnet=false}})
+getPool(""):setCache(newPacketCache(50000, {{maxTTL=86400}}))
+"""))]
+
+
+class Kresd(Server):
+    name, package = "kresd", "knot-resolver"
+
+    def prepare(self):
+        config = self.write("kresd.conf", self.fill("""
+net.listen('127.0.0.1', {port}, {{ kind = 'doh2' }})
+net.tls('{chain}', '{key}')
+cache.size = 100 * MB
+trust_anchors.remove('.')
+modules.unload('priming')
+modules.unload('ta_update')
+modules.unload('ta_signal_query')
+modules.unload('ta_sentinel')
+modules.unload('detect_time_skew')
+modules.unload('detect_time_jump')
+policy.add(policy.all(policy.STUB({{'127.0.0.1@{knot}'}})))
+"""))
+        return ["kresd", "-n", "-c", config, self.dir]
+
+
+class Unbound(Server):
+    name, package = "unbound", "unbound"
+
+    def prepare(self):
+        return ["unbound", "-d", "-p", "-c", self.write("unbound.conf", self.fill("""
+server:
+    directory: "{dir}"
+    chroot: ""
+    username: ""
+    use-syslog: no
+    verbosity: 1
+    interface: 127.0.0.1@{port}
+    https-port: {port}
+    http-endpoint: "/dns-query"
+    http-max-streams: {streams}
+    http-query-buffer-size: 64m
+    http-response-buffer-size: 64m
+    tls-service-pem: "{chain}"
+    tls-service-key: "{key}"
+    num-threads: 1
+    incoming-num-tcp: 200
+    msg-cache-size: 64m
+    rrset-cache-size: 64m
+    do-not-query-localhost: no
+    module-config: "iterator"
+    local-zone: "test." nodefault
+    aggressive-nsec: no
+    target-fetch-policy: "0 0 0 0 0"
+remote-control:
+    control-enable: no
+stub-zone:
+    name: "bench.test."
+    stub-addr: 127.0.0.1@{knot}
+"""))]
+
+
+class Bind(Server):
+    name, package = "bind", "bind9"
+
+    def prepare(self):
+        config = self.write("named.conf", self.fill("""
+tls local {{ cert-file "{chain}"; key-file "{key}"; }};
+http local {{ endpoints {{ "/dns-query"; }}; listener-clients 1000; streams-per-connection {streams}; }};
+options {{
+    directory "{dir}";
+    pid-file "{dir}/named.pid";
+    session-keyfile "{dir}/session.key";
+    managed-keys-directory "{dir}";
+    lock-file none;
+    listen-on port {port} tls local http local {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion yes;
+    allow-query {{ any; }};
+    forwarders {{ 127.0.0.1 port {knot}; }};
+    forward only;
+    dnssec-validation no;
+    qname-minimization off;
+    minimal-responses yes;
+    max-cache-size 64m;
+}};
+controls {{ }};
+logging {{ category queries {{ null; }}; }};
+"""))
+        return ["named", "-f", "-n", "1", "-c", config, "-g"]
+
+
+class Nghttpd(Server):
+    """The floor: HTTP/2 over TLS by the same library, serving a file as long as the DNS answer."""
+
+    name, package = "nghttpd", "nghttp2-server"
+    body = b""
+
+    def prepare(self):
+        (self.dir / "root").mkdir()
+        (self.dir / "root" / "dns-query").write_bytes(self.body)
+        return ["nghttpd", "-n1", "-m", str(STREAMS), "-d", self.dir / "root", str(self.port), self.pair.key, self.pair.chain]
+
+
+SERVERS = {s.name: s for s in (Polynya, Dnsdist, Kresd, Unbound, Bind, Nghttpd)}
