@@ -20,6 +20,8 @@ struct prober {
     struct ev_loop *loop;
     const struct conf *conf;
     struct lists *lists;
+    void (*ready)(void *self);
+    void *self;
     struct feed_watch watch;
     ev_io signals;
     ev_io folders;
@@ -100,26 +102,28 @@ static void run_loop(struct prober *p, int signals)
     /* Folders are watched before they are read for the first time: no change falls in between. */
     watch_folders(p);
     lists_update(p->lists, now_seconds(), true);
+    p->ready(p->self);
     ev_run(p->loop, 0);
     feed_watch_fini(&p->watch);
 }
 
-static int run(const struct conf *conf, struct shm *shm, int signals)
+static int run(struct prober *p, struct shm *shm, int signals)
 {
-    struct prober p = {.conf = conf, .loop = ev_loop_new(EVFLAG_AUTO)};
-    if (p.loop)
-        p.lists = lists_new(conf, shm, now_seconds());
-    bool ok = p.lists != NULL;
+    p->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (p->loop)
+        p->lists = lists_new(p->conf, shm, now_seconds());
+    bool ok = p->lists != NULL;
     if (ok)
-        run_loop(&p, signals);
-    lists_free(&p.lists);
-    if (p.loop)
-        ev_loop_destroy(p.loop);
+        run_loop(p, signals);
+    lists_free(&p->lists);
+    if (p->loop)
+        ev_loop_destroy(p->loop);
     return ok ? 0 : 1;
 }
 
-int prober_run(const struct conf *conf, struct shm *shm)
+int prober_run(const struct conf *conf, struct shm *shm, void (*ready)(void *self), void *self)
 {
+    struct prober p = {.conf = conf, .ready = ready, .self = self};
     sigset_t ours, before;
     sigemptyset(&ours);
     sigaddset(&ours, SIGTERM);
@@ -127,7 +131,7 @@ int prober_run(const struct conf *conf, struct shm *shm)
     if (sigprocmask(SIG_BLOCK, &ours, &before) != 0)
         return 1;
     int signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-    int result = signals < 0 ? 1 : run(conf, shm, signals);
+    int result = signals < 0 ? 1 : run(&p, shm, signals);
     if (signals >= 0)
         close(signals);
     sigprocmask(SIG_SETMASK, &before, NULL);

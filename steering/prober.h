@@ -8,7 +8,8 @@
 #include "data/store/shm.h"
 
 /* Runs until SIGTERM or SIGINT: 0. 1 if it cannot start, which is logged. Called in a process of its own,
- * after the log and the metrics page were set up; opens everything it needs itself. */
-int prober_run(const struct conf *conf, struct shm *shm);
+ * after the log and the metrics page were set up; opens everything it needs itself. ready is called
+ * once, when what the lists say for now is stored. */
+int prober_run(const struct conf *conf, struct shm *shm, void (*ready)(void *self), void *self);
 
 #endif
