@@ -94,8 +94,9 @@ static bool read_setting(const struct loader *l, const struct setting *s, const 
                          const struct raw_node *raw, uint8_t *base)
 {
     const char *text = raw->value[s - settings];
+    bool given = text || outline_line(l->outline, path); /* an empty list has no text */
     if (s->kind == KIND_LIST)
-        return text || !s->item_least ? read_list(l, s, path, raw, base) : missing(l, node, path);
+        return given || !s->item_least ? read_list(l, s, path, raw, base) : missing(l, node, path);
     text = text ? text : s->standard;
     if (!text)
         return !s->required || missing(l, node, path);
@@ -216,7 +217,9 @@ static const char *folder_of(const char *file, struct arena *arena)
     int len = slash ? (int)(slash - file) : 0;
     if (file[0] != '/' && !getcwd(cwd, sizeof cwd))
         return NULL;
-    return arena_printf(arena, "%s%s%.*s", cwd, len && cwd[0] ? "/" : "", len, file);
+    if (strcmp(cwd, "/") == 0)
+        cwd[0] = 0;
+    return arena_printf(arena, "%s%s%.*s", cwd, len && file[0] != '/' ? "/" : "", len, file);
 }
 
 static bool fill(struct loader *l, struct bytes yaml)

@@ -13,31 +13,8 @@ struct raw {
     struct raw_node *top; /* NULL for a file without any setting */
 };
 
-/* What libcyaml said last, as far as we need it: the first line of its backtrace is the innermost. */
-struct cyaml_report {
-    struct outline_mark at;
-};
-
-static void on_cyaml_log(cyaml_log_t level, void *context, const char *format, va_list args)
-{
-    (void)level;
-    struct cyaml_report *report = context;
-    char line[256];
-    vsnprintf(line, sizeof line, format, args);
-    /* The key in it is the file's: only what stands after the last '(' is libcyaml's. */
-    const char *mark = strrchr(line, '(');
-    if (mark && report->at.line == 0)
-        (void)sscanf(mark, "(line: %u, column: %u)", &report->at.line, &report->at.column);
-}
-
-static cyaml_config_t config_for(struct cyaml_report *report)
-{
-    return (cyaml_config_t){.log_fn = on_cyaml_log,
-                            .log_ctx = report,
-                            .mem_fn = cyaml_mem,
-                            .log_level = CYAML_LOG_ERROR,
-                            .flags = CYAML_CFG_NO_ALIAS};
-}
+/* Not its log: the marks in it are of the event before; the outline knows better (complain_cyaml). */
+static const cyaml_config_t config = {.mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
 
 /* ---- the schema ---- */
 
@@ -141,39 +118,53 @@ static void row_path(const char *path, char out[PATH_MAX_TEXT])
     out[n] = 0;
 }
 
-static const char *wanted_at(const char *path)
+/* Rows below the path: it is a section, or an entry with keys of its own. */
+static bool is_map(const char *row)
 {
-    char row[PATH_MAX_TEXT];
-    row_path(path, row);
-    const struct setting *s = setting_find(row);
-    if (!s)
-        return "must hold settings (\"key: value\")";
-    return s->kind == KIND_LIST ? "must be a list (\"- \" before each entry)" : "must be a single value";
+    size_t n = strlen(row);
+    for (size_t i = 0; i < SETTING_ROWS; i++)
+        if (strncmp(settings[i].path, row, n) == 0 && settings[i].path[n] == '.')
+            return true;
+    return false;
 }
 
-static void complain_cyaml(const struct complaint *c, cyaml_err_t error, const struct cyaml_report *report,
-                           const struct outline *o)
+/* What is wrong with the node, NULL if nothing is. */
+static const char *fault_of(const struct outline_node *node)
 {
-    const struct outline_node *node = NULL;
-    if (error == CYAML_ERR_INVALID_KEY && (node = outline_key_at(o, report->at)))
-        complain(c, report->at.line, node->path, "unknown key");
-    else if (error == CYAML_ERR_INVALID_VALUE && (node = outline_value_at(o, report->at)))
-        complain(c, node->key.line, node->path, "%s", wanted_at(node->path));
-    else
-        complain(c, report->at.line, NULL, "%s", cyaml_strerror(error));
+    char row[PATH_MAX_TEXT];
+    row_path(node->path, row);
+    const struct setting *s = setting_find(row);
+    if (!s)
+        return !is_map(row)                 ? "unknown key"
+               : node->shape != OUTLINE_MAP ? "must hold settings (\"key: value\")"
+                                            : NULL;
+    if (s->kind == KIND_LIST)
+        return node->shape == OUTLINE_LIST ? NULL : "must be a list (\"- \" before each entry)";
+    return node->shape == OUTLINE_TEXT ? NULL : "must be a single value";
+}
+
+/* libcyaml stops at the first node that the schema refuses; so the first with a fault is the one. */
+static void complain_cyaml(const struct complaint *c, cyaml_err_t error, const struct outline *o)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        const char *fault = fault_of(&o->node[i]);
+        if (fault) {
+            complain(c, o->node[i].line, o->node[i].path, "%s", fault);
+            return;
+        }
+    }
+    complain(c, 0, NULL, "%s", cyaml_strerror(error));
 }
 
 /* ---- loading ---- */
 
 static bool load(struct raw *r, struct bytes yaml, const struct outline *o, const struct complaint *c)
 {
-    struct cyaml_report report = {{0, 0}};
-    cyaml_config_t config = config_for(&report);
     cyaml_data_t *data = NULL;
     cyaml_err_t error = cyaml_load_data(yaml.data ? yaml.data : (const uint8_t *)"", yaml.len, &config,
                                         &r->schema, &data, NULL);
     if (error != CYAML_OK)
-        complain_cyaml(c, error, &report, o);
+        complain_cyaml(c, error, o);
     r->top = data;
     return error == CYAML_OK;
 }
@@ -196,8 +187,6 @@ struct raw *raw_new(struct bytes yaml, const struct outline *outline, struct are
 
 void raw_free(struct raw **r)
 {
-    struct cyaml_report report = {{0, 0}};
-    cyaml_config_t config = config_for(&report);
     if (*r && (*r)->top)
         cyaml_free(&config, &(*r)->schema, (*r)->top, 0);
     *r = NULL;

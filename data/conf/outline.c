@@ -34,14 +34,14 @@ bool complain(const struct complaint *c, unsigned line, const char *key, const c
     return false;
 }
 
-static struct outline_mark mark_of(const yaml_event_t *e)
+static unsigned line_of(const struct reader *r)
 {
-    return (struct outline_mark){(unsigned)e->start_mark.line + 1, (unsigned)e->start_mark.column + 1};
+    return (unsigned)r->event.start_mark.line + 1;
 }
 
 static bool fail_here(const struct reader *r, const char *key, const char *what)
 {
-    return complain(r->complaint, mark_of(&r->event).line, key, "%s", what);
+    return complain(r->complaint, line_of(r), key, "%s", what);
 }
 
 static bool next(struct reader *r)
@@ -62,7 +62,7 @@ static const struct outline_node *find(const struct outline *o, const char *path
     return NULL;
 }
 
-/* A node for the current event; its value's mark is set when the value comes. */
+/* A node for the current event; its shape is set when the value comes. */
 static struct outline_node *add(struct reader *r, const char *path)
 {
     struct outline *o = r->outline;
@@ -71,11 +71,11 @@ static struct outline_node *add(struct reader *r, const char *path)
         return NULL;
     }
     struct outline_node *node = &o->node[o->count++];
-    *node = (struct outline_node){path, mark_of(&r->event), mark_of(&r->event)};
+    *node = (struct outline_node){path, line_of(r), OUTLINE_TEXT};
     return node;
 }
 
-static bool read_value(struct reader *r, const char *path, unsigned depth);
+static bool read_value(struct reader *r, const char *path, unsigned depth, enum outline_shape *shape);
 
 /* The current event as a key: its path below `path`, NULL after a complaint. */
 static const char *key_path(struct reader *r, const char *path)
@@ -87,7 +87,7 @@ static const char *key_path(struct reader *r, const char *path)
     }
     const char *key = (const char *)e->data.scalar.value;
     if (e->data.scalar.length > KEY_MAX || strlen(key) != e->data.scalar.length || strpbrk(key, ".[]")) {
-        fail_here(r, *path ? path : NULL, "a key that no setting has");
+        complain(r->complaint, line_of(r), *path ? path : NULL, "unknown key \"%.*s\"", KEY_MAX, key);
         return NULL;
     }
     return arena_printf(r->arena, "%s%s%s", path, *path ? "." : "", key);
@@ -104,10 +104,7 @@ static bool read_mapping(struct reader *r, const char *path, unsigned depth)
         if (find(r->outline, below))
             return fail_here(r, below, "given twice");
         struct outline_node *node = add(r, below);
-        if (!node || !next(r))
-            return false;
-        node->value = mark_of(&r->event);
-        if (!read_value(r, below, depth + 1))
+        if (!node || !next(r) || !read_value(r, below, depth + 1, &node->shape))
             return false;
     }
     return false;
@@ -119,13 +116,14 @@ static bool read_sequence(struct reader *r, const char *path, unsigned depth)
         if (r->event.type == YAML_SEQUENCE_END_EVENT)
             return true;
         const char *below = arena_printf(r->arena, "%s[%u]", path, i);
-        if (!add(r, below) || !read_value(r, below, depth + 1))
+        struct outline_node *node = add(r, below);
+        if (!node || !read_value(r, below, depth + 1, &node->shape))
             return false;
     }
     return false;
 }
 
-static bool read_value(struct reader *r, const char *path, unsigned depth)
+static bool read_value(struct reader *r, const char *path, unsigned depth, enum outline_shape *shape)
 {
     const yaml_event_t *e = &r->event;
     if (depth > DEPTH_MAX)
@@ -136,8 +134,10 @@ static bool read_value(struct reader *r, const char *path, unsigned depth)
             return fail_here(r, path, "must not contain NUL");
         return true;
     case YAML_MAPPING_START_EVENT:
+        *shape = OUTLINE_MAP;
         return read_mapping(r, path, depth);
     case YAML_SEQUENCE_START_EVENT:
+        *shape = OUTLINE_LIST;
         return read_sequence(r, path, depth);
     default:
         return fail_here(r, path, "aliases are not supported");
@@ -153,9 +153,10 @@ static bool read_stream(struct reader *r)
         return true;
     if (!next(r))
         return false;
+    enum outline_shape shape = OUTLINE_TEXT;
     if (r->event.type != YAML_MAPPING_START_EVENT)
         return fail_here(r, NULL, "the file must hold settings (\"key: value\")");
-    if (!read_value(r, "", 0) || !next(r) || !next(r))
+    if (!read_value(r, "", 0, &shape) || !next(r) || !next(r))
         return false;
     return r->event.type == YAML_STREAM_END_EVENT || fail_here(r, NULL, "a second document");
 }
@@ -178,27 +179,5 @@ struct outline *outline_read(struct bytes yaml, struct arena *arena, const struc
 unsigned outline_line(const struct outline *o, const char *path)
 {
     const struct outline_node *node = find(o, path);
-    return node ? node->key.line : 0;
-}
-
-static bool same(struct outline_mark a, struct outline_mark b)
-{
-    return a.line == b.line && a.column == b.column;
-}
-
-/* From the end: an entry of a list that is a mapping starts where its first key does, and comes before it. */
-const struct outline_node *outline_key_at(const struct outline *o, struct outline_mark mark)
-{
-    for (size_t i = o->count; i-- > 0;)
-        if (same(o->node[i].key, mark))
-            return &o->node[i];
-    return NULL;
-}
-
-const struct outline_node *outline_value_at(const struct outline *o, struct outline_mark mark)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (same(o->node[i].value, mark))
-            return &o->node[i];
-    return NULL;
+    return node ? node->line : 0;
 }

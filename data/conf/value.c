@@ -19,8 +19,8 @@ static const struct unit sizes[] = {{"TB", 1000000000000},
                                     {"MiB", 1u << 20},
                                     {"KB", 1000},
                                     {"KiB", 1u << 10},
-                                    {"B", 1},
                                     {"", 1},
+                                    {"B", 1},
                                     {NULL, 0}};
 static const struct unit times[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000},
                                     {"s", 1000},     {"ms", 1},      {NULL, 0}};
@@ -169,20 +169,20 @@ static bool printable(const char *text)
     return true;
 }
 
+/* NULL if there is no such path. */
 static const char *path_absolute(const char *text, const struct value_env *env)
 {
-    if (text[0] == '/')
-        return text;
+    if (!*text || !printable(text))
+        return NULL;
     if (strncmp(text, "./", 2) == 0)
         text += 2;
-    return arena_printf(env->arena, "%s/%s", env->folder, text);
+    const char *path = text[0] == '/' ? text : arena_printf(env->arena, "%s/%s", env->folder, text);
+    return path && strlen(path) <= PATH_TEXT_MAX ? path : NULL;
 }
 
 static bool path_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
 {
     (void)s;
-    if (!*text || strlen(text) > PATH_TEXT_MAX || !printable(text))
-        return false;
     const char *path = path_absolute(text, env);
     return path && text_store(path, env, at);
 }
@@ -191,18 +191,18 @@ static bool path_parse(const struct setting *s, const char *text, const struct v
 static bool url_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
 {
     (void)s;
-    if (strncmp(text, "file:", 5) != 0 || strlen(text) > PATH_TEXT_MAX || !printable(text))
+    if (strncmp(text, "file:", 5) != 0)
         return false;
-    const char *path = text + 5;
-    if (strncmp(path, "//", 2) == 0)
-        path += 2;
-    if (!*path || (path != text + 5 && *path != '/'))
+    bool slashes = strncmp(text + 5, "//", 2) == 0;
+    const char *path = text + (slashes ? 7 : 5);
+    /* After "//" comes a host; we have only the empty one. */
+    if (slashes && (path[0] != '/' || path[1] == '/'))
         return false;
     path = path_absolute(path, env);
-    if (!path)
+    size_t len = path ? strlen(path) : 0;
+    if (len == 0 || len == PATH_TEXT_MAX)
         return false;
-    const char *slash = path[strlen(path) - 1] == '/' ? "" : "/";
-    const char *url = arena_printf(env->arena, "file:%s%s", path, slash);
+    const char *url = arena_printf(env->arena, "file:%s%s", path, path[len - 1] == '/' ? "" : "/");
     return url && text_store(url, env, at);
 }
 
