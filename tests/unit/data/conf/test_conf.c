@@ -504,6 +504,19 @@ static void loads_files(void **state)
     assert_string_equal(error, "/: Is a directory");
 }
 
+/* Tests run at the root of the tree. */
+static void loads_the_example_that_ships(void **state)
+{
+    (void)state;
+    struct conf *c = conf_load("data/seed/polynya.yaml", error, sizeof error);
+    if (!c)
+        fail_msg("%s", error);
+    assert_true(c->metrics.enabled);
+    assert_int_equal(c->steering.list_count, 1);
+    assert_false(c->steering.lists[0].allow_special_use);
+    conf_free(&c);
+}
+
 static void reads_resolv_conf(void **state)
 {
     (void)state;
@@ -562,6 +575,7 @@ int main(void)
         cmocka_unit_test(bounds_what_a_file_costs),
         cmocka_unit_test(keeps_messages_within_their_room),
         cmocka_unit_test(loads_files),
+        cmocka_unit_test(loads_the_example_that_ships),
         cmocka_unit_test(reads_resolv_conf),
         cmocka_unit_test(keeps_its_own_table_sound),
     };
