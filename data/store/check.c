@@ -22,7 +22,7 @@ enum {
     PAGE_HEAD = 16,
     NODE_HEAD = 8,
     NODE_BIG = 1,
-    TREE_DEPTH_MAX = 32, /* LMDB's cursors hold as many levels */
+    TREE_DEPTH_MAX = 32,      /* LMDB's cursors hold as many levels */
     TREE_FREE_FLAGS = 0x4008, /* integer keys, and the environment is one file: how store.c makes them */
     RACES_MAX = 5
 };
@@ -60,6 +60,7 @@ struct walk {
     size_t page_size;
     uint64_t file_pages;
     uint64_t last_page;
+    uint8_t *seen;     /* a bit for each page that something has laid claim to */
     uint64_t budget;   /* pages still to be looked at */
     bool integer_keys; /* this is the tree of free pages */
 };
@@ -101,34 +102,53 @@ static bool read_meta(int fd, size_t page_size, struct meta *out)
             !tree_sane(&m[i].free, TREE_FREE_FLAGS) || !tree_sane(&m[i].main, 0))
             return false;
     }
-    *out = m[0].txn < m[1].txn ? m[1] : m[0];
+    unsigned newer = m[0].txn < m[1].txn;
+    *out = m[newer];
+    /* LMDB opens the newer one, but later finds it again by the transaction's parity. */
+    return out->txn % 2 == newer;
+}
+
+/* Marks a page as used or free. False if it is none of this file's, or marked already: a page that is both
+ * free and in use, or used twice, LMDB would write over. */
+static bool claim(struct walk *w, uint64_t number)
+{
+    if (number < 2 || number > w->last_page)
+        return false;
+    uint8_t bit = (uint8_t)(1U << number % 8), *byte = &w->seen[number / 8];
+    if (*byte & bit)
+        return false;
+    *byte |= bit;
     return true;
 }
 
-/* `count` pages from `first` lie in the file and behind the meta pages. */
-static bool pages_exist(const struct walk *w, uint64_t first, uint64_t count)
+/* As claim, for a run of pages with something written in them. */
+static bool claim_run(struct walk *w, uint64_t first, uint64_t count)
 {
-    return first >= 2 && first <= w->last_page && first < w->file_pages && count >= 1 &&
-           count <= w->file_pages - first && count <= w->last_page + 1 - first;
+    if (first >= w->file_pages || count < 1 || count > w->file_pages - first)
+        return false;
+    for (uint64_t i = 0; i < count; i++)
+        if (!claim(w, first + i))
+            return false;
+    return true;
 }
 
 /* The data of a big node stands in a run of overflow pages; gives its offset in the file. */
-static bool overflow_sane(const struct walk *w, const uint8_t *data, uint64_t size, uint64_t *offset)
+static bool overflow_sane(struct walk *w, const uint8_t *data, uint64_t size, uint64_t *offset)
 {
     uint64_t number;
     memcpy(&number, data, sizeof number);
     struct page_head head;
     uint32_t count;
-    if (!pages_exist(w, number, 1) || !read_at(w->fd, &head, sizeof head, number * w->page_size))
+    if (number >= w->file_pages || !read_at(w->fd, &head, sizeof head, number * w->page_size))
         return false;
     memcpy(&count, &head.lower, sizeof count);
     *offset = number * w->page_size + PAGE_HEAD;
-    return head.number == number && head.flags == PAGE_OVERFLOW && pages_exist(w, number, count) &&
+    return head.number == number && head.flags == PAGE_OVERFLOW && claim_run(w, number, count) &&
            size <= count * w->page_size - PAGE_HEAD;
 }
 
 /* A list of free pages: a count, then as many page numbers, falling. LMDB will write to them. */
-static bool free_list_sane(const struct walk *w, const uint8_t *list, uint64_t size)
+static bool free_list_sane(struct walk *w, const uint8_t *list, uint64_t size)
 {
     uint64_t count, last = w->last_page + 1;
     if (size < 8 || size % 8)
@@ -139,14 +159,14 @@ static bool free_list_sane(const struct walk *w, const uint8_t *list, uint64_t s
     for (uint64_t i = 1; i <= count; i++) {
         uint64_t number;
         memcpy(&number, list + 8 * i, 8);
-        if (number < 2 || number >= last)
+        if (number >= last || !claim(w, number))
             return false;
         last = number;
     }
     return true;
 }
 
-static bool free_list_at_sane(const struct walk *w, uint64_t offset, uint64_t size)
+static bool free_list_at_sane(struct walk *w, uint64_t offset, uint64_t size)
 {
     uint8_t *list = malloc(size);
     bool sane = list && read_at(w->fd, list, size, offset) && free_list_sane(w, list, size);
@@ -154,7 +174,7 @@ static bool free_list_at_sane(const struct walk *w, uint64_t offset, uint64_t si
     return sane;
 }
 
-static bool leaf_node_sane(const struct walk *w, const struct node *n, const uint8_t *data, size_t room)
+static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *data, size_t room)
 {
     uint64_t size = n->low | (uint64_t)n->high << 16, offset;
     if (n->key_len == 0 || (w->integer_keys && n->key_len != 8))
@@ -210,7 +230,7 @@ static bool page_sane(struct walk *w, const uint8_t *page, uint64_t number, unsi
  * page, the number of pages by the budget: past it all is taken as sane. */
 static bool tree_walk(struct walk *w, uint64_t number, unsigned levels)
 {
-    if (!pages_exist(w, number, 1))
+    if (!claim_run(w, number, 1))
         return false;
     if (w->budget == 0)
         return true;
@@ -251,7 +271,12 @@ static enum check_result check_once(int fd, uint64_t pages, uint64_t *txn)
                      .budget = pages};
     if (w.last_page >= w.file_pages + unwritten_max)
         return CHECK_CORRUPT;
-    return trees_sane(&w, &m) ? CHECK_OK : CHECK_CORRUPT;
+    w.seen = calloc(w.last_page / 8 + 1, 1);
+    if (!w.seen)
+        return CHECK_FAILED;
+    enum check_result result = trees_sane(&w, &m) ? CHECK_OK : CHECK_CORRUPT;
+    free(w.seen);
+    return result;
 }
 
 static enum check_result check_fd(int fd, uint64_t pages)
