@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Memory shared by supervisor and roles: made before the first fork, kept across reloads.
  *
- * Who writes what: the supervisor the ring of ticket keys, the slots' heads and `retired`; each process its own metrics
- * page and heartbeat; whoever changes something the generation counters. Readers take no lock. */
+ * Who writes what: the supervisor the ring of ticket keys, the slots' heads and `retired`; each process its
+ * own metrics page and heartbeat; whoever changes something the generation counters. Readers take no lock. */
 #ifndef POLYNYA_STORE_SHM_H
 #define POLYNYA_STORE_SHM_H
 
@@ -33,8 +33,8 @@ struct shm_slot {
     pid_t pid;          /* 0 until its process was forked */
     enum shm_role role; /* SHM_FREE: to be taken */
     uint32_t generation;
-    uint32_t index;     /* which worker */
-    int64_t started;    /* Unix seconds */
+    uint32_t index;  /* which worker */
+    int64_t started; /* Unix seconds */
     struct metric_page page;
 };
 
@@ -44,12 +44,12 @@ struct shm {
     uint32_t steering_generation; /* grows when steering.mdb has a new snapshot: load it */
     struct hash_key cache_hash;   /* keys the packet caches' tables */
     struct ticket_ring tickets;
-    struct metric_page retired;   /* what ended processes counted */
+    struct metric_page retired; /* what ended processes counted */
     struct shm_slot slot[SHM_SLOTS];
 };
 
-/* Anonymous shared memory, kept out of core dumps, zeroed but for a random cache_hash; NULL and errno on failure.
- * The ring is empty: ticket_rotate it before the first fork. */
+/* Anonymous shared memory, kept out of core dumps, zeroed but for a random cache_hash; NULL and errno on
+ * failure. The ring is empty: ticket_rotate it before the first fork. */
 struct shm *shm_new(void);
 void shm_free(struct shm **s);
 
@@ -72,7 +72,8 @@ size_t shm_pages(const struct shm *s, const struct metric_page *pages[SHM_SLOTS 
 
 /* A fresh key in front, the oldest beyond TICKET_KEYS wiped. */
 void ticket_rotate(struct ticket_ring *ring);
-/* A consistent copy of the sealing key; a random one of no further use if the ring is empty or its writer died. */
+/* A consistent copy of the sealing key; a random one of no further use if the ring is empty or its writer
+ * died. */
 void ticket_current(const struct ticket_ring *ring, struct ticket_key *out);
 /* The key of that name; *stale tells that it is not the sealing key. False if unknown. */
 bool ticket_find(const struct ticket_ring *ring, const uint8_t name[16], struct ticket_key *out, bool *stale);

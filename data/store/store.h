@@ -24,16 +24,17 @@ enum store_result {
 };
 
 struct store_options {
-    size_t size;        /* bytes the file may grow to */
-    bool durable;       /* sync at every commit (steering, registry); else never within the loop (cache) */
-    bool read_only;     /* the file must exist */
-    bool trusted;       /* others serve from the file right now: its pages are not walked first */
-    unsigned readers;   /* 0: 256 */
+    size_t size;      /* bytes the file may grow to */
+    bool durable;     /* sync at every commit (steering, registry); else never within the loop (cache) */
+    bool read_only;   /* the file must exist */
+    bool trusted;     /* others serve from the file right now: its pages are not walked first */
+    unsigned readers; /* 0: 256 */
 };
 
-/* Opens or creates FILE (mode 0600; its lock file beside it, "FILE-lock"). LMDB believes every byte of its file, so
- * an existing one is walked first (see check.h). STORE_NOT_FOUND: read_only and no such file, or an empty one.
- * Open a file once per process, after fork: a second handle's close would drop the first one's file locks. */
+/* Opens or creates FILE (mode 0600; its lock file beside it, "FILE-lock"). LMDB believes every byte of its
+ * file, so an existing one is walked first (see check.h). STORE_NOT_FOUND: read_only and no such file, or an
+ * empty one. Open a file once per process, after fork: a second handle's close would drop the first one's
+ * file locks. */
 enum store_result store_open(const char *path, const struct store_options *options, struct store **out);
 void store_close(struct store **s);
 /* errno-like text of the last failure of this handle, or with NULL of the last failed open. */
@@ -51,7 +52,8 @@ ino_t store_inode(const struct store *s);
 enum store_result store_read(struct store *s, struct store_txn **out);
 enum store_result store_write(struct store *s, struct store_txn **out);
 enum store_result store_get(struct store_txn *t, struct bytes key, struct bytes *value);
-/* Keys are 1 to 511 bytes, values up to 4 GiB; STORE_FAILED otherwise. After STORE_FULL only store_abort is left. */
+/* Keys are 1 to 511 bytes, values up to 4 GiB; STORE_FAILED otherwise. After STORE_FULL only store_abort is
+ * left. */
 enum store_result store_put(struct store_txn *t, struct bytes key, struct bytes value);
 enum store_result store_delete(struct store_txn *t, struct bytes key);
 /* Calls each for every key that starts with prefix, in order, until it returns false. */
