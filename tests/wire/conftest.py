@@ -55,10 +55,10 @@ class Factory:
         }
         return merge(base, changes)
 
-    def __call__(self, upstream=None, *, start=True, env=None, **changes):
+    def __call__(self, upstream=None, /, *, start=True, env=None, **changes):
         folder = _folder()
         self.folders.append(folder)
-        if upstream:
+        if upstream is not None:
             servers = upstream if isinstance(upstream, list) else [upstream]
             changes = merge({"upstream": {"servers": [s.server() for s in servers]}}, changes)
         (folder / "state").mkdir()

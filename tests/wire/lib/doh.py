@@ -92,6 +92,7 @@ class H2:
         config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
         self.conn = h2.connection.H2Connection(config)
+        self._survive_goaway()
         if window is not None:
             self.conn.local_settings = h2.settings.Settings(client=True, initial_values={
                 h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window, h2.settings.SettingCodes.ENABLE_PUSH: 0})
@@ -101,6 +102,13 @@ class H2:
         self.goaway = None
         self.closed = False
         self.flush()
+
+    def _survive_goaway(self):
+        """python3-h2 takes a GOAWAY for the end; streams it does not name go on (RFC 9113 6.8)."""
+        machine, state = self.conn.state_machine, h2.connection.ConnectionState
+        machine._transitions = dict(machine._transitions)
+        for now in (state.IDLE, state.CLIENT_OPEN):
+            machine._transitions[now, h2.connection.ConnectionInputs.RECV_GOAWAY] = (None, now)
 
     def __enter__(self):
         return self

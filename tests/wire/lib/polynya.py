@@ -103,7 +103,7 @@ class Polynya:
         """SIGHUP, and waits until the new generation serves."""
         mark = self.program.mark()
         self.program.send_signal(signal.SIGHUP)
-        self.program.wait_line(r"\bevent=ready\b", since=mark)
+        self.program.wait_line(r"\bevent=reload\.done\b", since=mark)
 
     def stop(self, number=signal.SIGTERM):
         """Ends the daemon and asserts that it ended well."""

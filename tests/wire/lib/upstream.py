@@ -157,7 +157,7 @@ def truncate(then):
 def forge(kind, then=None, evil="A 203.0.113.66"):
     """First a reply that must not be believed, wrong in `kind`; then the real one, if any."""
     async def step(x):
-        message = build(x, [evil])
+        message = dns.message.from_wire(build(x, [evil]).to_wire())   # a copy: its question is not the query's
         wire = bytearray(message.to_wire())
         if kind == "id":
             wire[0:2] = struct.pack("!H", x.seen.id ^ 0x5A5A)
