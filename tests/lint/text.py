@@ -49,7 +49,7 @@ def check_opening(path, text):
     after = text.split(SPDX, 1)[1].split("\n", 1)[1].lstrip("\n") if "\n" in text.split(SPDX, 1)[1] else ""
     if path.endswith((".c", ".h", ".def")):
         opening = re.match(r"/\*(.*?)\*/", after, re.S)
-    elif path.endswith(".py"):
+    elif path.endswith(".py") or "python" in head[0]:
         opening = re.match(r'"""(.*?)"""', after, re.S)
     else:
         opening = re.match(r"((?:#[^\n]*\n)+)", after)

@@ -454,7 +454,7 @@ def test_expired_list_steers_on(make_polynya, truth, publisher, ca):
     publisher.site(NAME, M1)
     publisher.publish()
     publisher.put(edit_signed(publisher, lambda d: d.update(expires=utc(seconds=4))))
-    daemon = make_polynya(truth, steering=publisher.config())
+    daemon = make_polynya(truth, steering=merge(publisher.config(), {"poll": "1s"}))
     daemon.expect_errors(r"event=list\.expired")
     assert answers_of(daemon, ca) == {"127.0.0.2"}
     daemon.program.wait_line("event=list.expired")
