@@ -23,10 +23,13 @@ try {
     struct server *server;
     struct udp_query udp;
     struct tcp_query tcp;
+    struct link late_ring;
     enum try_state state;
-    int64_t sent; /* monotonic ms */
-    uint16_t id;  /* over UDP */
-    uint8_t bad;  /* wrong replies to the query under way */
+    bool escalated; /* over TCP because UDP brought nothing: that this fails too says nothing about UDP */
+    bool excluded;  /* the server is out of this lookup */
+    int64_t sent;   /* monotonic ms */
+    uint16_t id;    /* over UDP */
+    uint8_t bad;    /* wrong replies to the query under way */
     bool edns;
     bool plain_asked; /* asked again without EDNS */
     bool case_changed;
@@ -60,6 +63,7 @@ static void close_try(struct try *t)
         udp_close(&t->udp);
     else if (t->state == TRY_TCP)
         tcp_cancel(&t->tcp);
+    link_remove(&t->late_ring);
     t->state = TRY_OVER;
 }
 
@@ -145,9 +149,16 @@ static bool blames_server(int error)
     return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN;
 }
 
+static void make_room(struct exchange *x)
+{
+    if (x->udp.open >= x->udp.max && !link_empty(&x->late))
+        close_try(holder_of(x->late.next, struct try, late_ring));
+}
+
 static bool try_send(struct try *t, enum try_state transport)
 {
     close_try(t);
+    make_room(t->lookup->exchange);
     t->sent = clock_mono_ms();
     t->bad = 0;
     t->server->queries++;
@@ -185,7 +196,7 @@ static struct server *choose(struct upstream_lookup *l)
         return l->only;
     for (unsigned i = 0; i < l->used; i++) {
         uint8_t *count = &asked[l->try[i].server - x->servers];
-        if (l->try[i].state == TRY_OVER)
+        if (l->try[i].excluded)
             *count = SERVER_EXCLUDED;
         else if (*count < SERVER_EXCLUDED)
             ++*count;
@@ -199,16 +210,29 @@ static void on_udp_failed(struct udp_query *q, int error);
 static void on_tcp_reply(struct tcp_query *q, uint8_t *reply, size_t len);
 static void on_tcp_failed(struct tcp_query *q);
 
+static unsigned times_asked(const struct upstream_lookup *l, const struct server *s)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < l->used; i++)
+        n += l->try[i].server == s;
+    return n;
+}
+
 static bool try_start(struct upstream_lookup *l, struct server *s)
 {
     int64_t now = clock_mono_ms();
+    bool escalate = times_asked(l, s) % EXCHANGE_TCP_EVERY == EXCHANGE_TCP_EVERY - 1;
     struct try *t = &l->try[l->used++];
-    *t = (struct try){.lookup = l, .server = s, .edns = now >= s->plain_until};
+    *t = (struct try){.lookup = l, .server = s, .edns = now >= s->plain_until, .escalated = escalate};
+    link_init(&t->late_ring);
     t->udp.reply = on_udp_reply;
     t->udp.failed = on_udp_failed;
     t->tcp.reply = on_tcp_reply;
     t->tcp.failed = on_tcp_failed;
-    return try_send(t, now < s->tcp_until ? TRY_TCP : TRY_UDP);
+    if (try_send(t, escalate || now < s->tcp_until ? TRY_TCP : TRY_UDP))
+        return true;
+    t->excluded = !escalate;
+    return false;
 }
 
 static bool any_open(const struct upstream_lookup *l)
@@ -233,11 +257,12 @@ static void go_on(struct upstream_lookup *l)
     arm(l, INT64_MAX);
 }
 
-/* The try has failed for good; its server is out of this lookup. */
+/* The try has failed for good. */
 static void try_over(struct try *t, unsigned sight)
 {
     struct upstream_lookup *l = t->lookup;
     close_try(t);
+    t->excluded = sight != 0 || !t->escalated;
     l->sights |= sight;
     if (t == latest(l) || !any_open(l))
         go_on(l);
@@ -255,6 +280,8 @@ static void try_again(struct try *t, enum try_state transport)
 static void try_late(struct try *t, int64_t now)
 {
     t->late = true;
+    if (t->state == TRY_UDP)
+        link_append(&t->lookup->exchange->late, &t->late_ring);
     t->lookup->sights |= SAW_TIMEOUT;
     metric_count(METRIC_UPSTREAM_TIMEOUTS);
     server_is_silent(t, now - t->sent);

@@ -19,7 +19,8 @@
 enum {
     EXCHANGE_BAD_MAX = 16,      /* wrong replies to one query until it is asked over TCP */
     EXCHANGE_PROBE_TIME = 2000, /* ms a server on hold has to answer a probe */
-    EXCHANGE_TRIES_MAX = 32
+    EXCHANGE_TRIES_MAX = 32,
+    EXCHANGE_TCP_EVERY = 3 /* tries of one server by one lookup */
 };
 
 /* What all lookups share. */
@@ -31,6 +32,7 @@ struct exchange {
     int64_t try_timeout, total_timeout; /* ms */
     struct hash_key hash;               /* for names, see server.h */
     struct link lookups;
+    struct link late; /* tries whose time is over and whose socket is open, oldest first */
 };
 
 /* As upstream_ask. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Questions being asked upstream: equal ones are asked once.
  *
- * A lookup belongs to this module, not to the request that began it. It ends with an answer block or a reason; answers
- * are handed to `store` once (both caches), failures are remembered for a short, growing time (RFC 9520), and every waiter
- * is told. A waiter is told exactly once, at the latest after the configured answer timeout; the lookup goes
- * on without it until its own deadline, and still fills the cache. */
+ * A lookup belongs to this module, not to the request that began it. It ends with an answer block or a
+ * reason; answers are handed to `store` once (both caches), failures are remembered for a short, growing time
+ * (RFC 9520), and every waiter is told. A waiter is told exactly once, at the latest after the configured
+ * answer timeout; the lookup goes on without it until its own deadline, and still fills the cache. */
 #ifndef POLYNYA_RESOLVER_PENDING_H
 #define POLYNYA_RESOLVER_PENDING_H
 
@@ -18,10 +18,10 @@ struct upstream;
 
 /* Embedded in what waits; must stay where it is until `done` was called. */
 struct pending_waiter {
-    struct pending_waiter *prev, *next;             /* of the same lookup */
-    struct pending_waiter *older, *newer;           /* by deadline */
+    struct pending_waiter *prev, *next;   /* of the same lookup */
+    struct pending_waiter *older, *newer; /* by deadline */
     struct pending_lookup *lookup;
-    int64_t deadline;                               /* monotonic ms */
+    int64_t deadline; /* monotonic ms */
     /* answer is NULL unless why is REASON_OK; borrowed for the call. */
     void (*done)(struct pending_waiter *w, enum reason why, const struct answer *answer);
 };
@@ -34,7 +34,8 @@ struct pending_options {
 };
 
 /* upstream is borrowed. NULL without memory. */
-struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream, const struct pending_options *options);
+struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream,
+                            const struct pending_options *options);
 /* Tells every waiter REASON_UPSTREAM_DEAD, then ends. */
 void pending_free(struct pending **p);
 /* Starts or joins the lookup for q. w->done is set by the caller; it may be called before this returns

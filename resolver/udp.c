@@ -49,6 +49,8 @@ static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 
 int udp_send(struct udp *u, struct udp_query *q, const union sock_addr *server, struct bytes message)
 {
+    if (u->open >= u->max)
+        return EMFILE;
     int fd = socket(server->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
@@ -62,6 +64,7 @@ int udp_send(struct udp *u, struct udp_query *q, const union sock_addr *server, 
     q->server = server;
     ev_io_init(&q->io, on_readable, fd, EV_READ);
     ev_io_start(u->loop, &q->io);
+    u->open++;
     return 0;
 }
 
@@ -69,4 +72,5 @@ void udp_close(struct udp_query *q)
 {
     ev_io_stop(q->udp->loop, &q->io);
     close(q->io.fd);
+    q->udp->open--;
 }

@@ -15,6 +15,7 @@
 /* What the queries of one loop share. */
 struct udp {
     struct ev_loop *loop;
+    unsigned open, max;          /* sockets */
     uint8_t buffer[DNS_MSG_MAX]; /* the datagram being handled */
 };
 
@@ -29,7 +30,8 @@ struct udp_query {
     void (*failed)(struct udp_query *q, int error);
 };
 
-/* Sends message to server; the callbacks are set by the caller. 0, or errno: then nothing is open. */
+/* Sends message to server; the callbacks are set by the caller. 0, or errno: then nothing is open. EMFILE if
+ * there are as many sockets as there may be. */
 int udp_send(struct udp *u, struct udp_query *q, const union sock_addr *server, struct bytes message);
 void udp_close(struct udp_query *q);
 

@@ -40,6 +40,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
         log_warn("upstream.too-many", "used=%u configured=%u", count, conf->upstream.count);
     struct exchange *x = &u->exchange;
     x->udp.loop = loop;
+    x->udp.max = conf->upstream.lookups;
     x->servers = u->servers;
     x->server_count = count;
     x->tries = bounded(conf->upstream.tries, 1, EXCHANGE_TRIES_MAX);
@@ -47,6 +48,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
     x->total_timeout = (int64_t)conf->upstream.total_timeout;
     random_fill(&x->hash, sizeof x->hash);
     link_init(&x->lookups);
+    link_init(&x->late);
     if (!open_servers(x, conf))
         upstream_free(&u);
     return u;

@@ -49,7 +49,7 @@ enum fake_tcp {
     FAKE_TCP_CUTS
 };
 
-enum { FAKE_CONNS = 8, FAKE_SEEN = 64, FAKE_HELD = 8 };
+enum { FAKE_CONNS = 32, FAKE_SEEN = 64, FAKE_HELD = 8 };
 
 struct fake;
 
@@ -70,7 +70,8 @@ struct fake {
     union sock_addr address;
     enum fake_way way;
     enum fake_tcp tcp_way;
-    unsigned backwards; /* queries to collect for FAKE_TCP_BACKWARDS */
+    void (*before)(struct fake *f); /* called before each query is handled, may change the ways */
+    unsigned backwards;             /* queries to collect for FAKE_TCP_BACKWARDS */
     unsigned udp_queries, tcp_queries, connections, plain_queries;
     uint16_t ports[FAKE_SEEN], ids[FAKE_SEEN];
     uint8_t last[512];
@@ -222,6 +223,8 @@ static inline void fake_on_udp(struct ev_loop *loop, struct ev_io *io, int event
     f->ids[f->udp_queries % FAKE_SEEN] = get_u16(f->last);
     f->udp_queries++;
     f->plain_queries += get_u16(f->last + 10) == 0;
+    if (f->before)
+        f->before(f);
     fake_udp_query(f, f->last, f->last_len, &from);
     (void)loop, (void)events;
 }
@@ -254,6 +257,8 @@ static inline void fake_tcp_query(struct fake_conn *c, const uint8_t *query, siz
     uint8_t frame[2 + 1024];
     size_t n = fake_answer(query, len, frame + 2);
     f->tcp_queries++;
+    if (f->before)
+        f->before(f);
     if (f->way == FAKE_LOWERS)
         fake_change_case(frame + 2, fake_question_end(query, len), true);
     put_u16(frame, (uint16_t)n);

@@ -30,7 +30,9 @@ static int setup(void **state)
     b->exchange.tries = 4;
     b->exchange.try_timeout = 5000;
     b->exchange.total_timeout = 15000;
+    b->exchange.udp.max = 100;
     link_init(&b->exchange.lookups);
+    link_init(&b->exchange.late);
     *state = b;
     return 0;
 }

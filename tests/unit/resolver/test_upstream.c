@@ -2,7 +2,7 @@
 /* Asking upstream, against servers that lose, delay, truncate, forge and garble. */
 #include "tests/unit/resolver/fake_dns.h"
 
-#include "resolver/server.h"
+#include "data/base/hash.h"
 #include "resolver/upstream.h"
 
 enum { SERVERS = 3 };
@@ -389,10 +389,47 @@ static void test_timeout(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_one_with(b, FAKE_SILENT, 20, 1000);
+    b->fake[0].tcp_way = FAKE_TCP_SILENT_ONCE;
     assert_int_equal(ask(b, "www.example.com", &o), REASON_UPSTREAM_TIMEOUT);
-    assert_int_equal(b->fake[0].udp_queries, 4);
+    assert_int_equal(b->fake[0].udp_queries, 3);
+    assert_int_equal(b->fake[0].tcp_queries, 1);
     /* Every try counts once, the last one too. */
     assert_int_equal(counted(METRIC_UPSTREAM_TIMEOUTS), 4);
+}
+
+static void test_udp_blocked(void **state)
+{
+    struct bench *b = *state;
+    struct outcome o;
+    open_one_with(b, FAKE_SILENT, 20, 15000);
+    ask(b, "www.example.com", &o);
+    assert_truth(&o);
+    assert_int_equal(b->fake[0].tcp_queries, 1);
+}
+
+/* With one socket allowed, the second lookup takes that of the first, whose time is over. */
+static void test_sockets_are_bounded(void **state)
+{
+    struct bench *b = *state;
+    struct outcome o[2];
+    open_bench(b, 1, (enum fake_way[]){FAKE_SILENT});
+    b->conf.upstream.try_timeout = 20;
+    b->conf.upstream.total_timeout = 1000;
+    b->conf.upstream.tries = 1;
+    b->conf.upstream.lookups = 1;
+    b->upstream = upstream_new(b->loop, &b->conf);
+    begin(b, "www.example.com", &o[0]);
+    begin(b, "www.example.com", &o[1]);
+    fake_run(b->loop, &o[1].done, 1);
+    assert_int_equal(o[1].why, REASON_UPSTREAM_DEAD);
+    while (counted(METRIC_UPSTREAM_TIMEOUTS) == 0)
+        ev_run(b->loop, EVRUN_ONCE);
+    assert_int_equal(o[0].done, 0);
+    b->fake[0].way = FAKE_GOOD;
+    ask(b, "www.example.com", &o[1]);
+    assert_truth(&o[1]);
+    fake_run(b->loop, &o[0].done, 1);
+    assert_int_equal(o[0].why, REASON_UPSTREAM_TIMEOUT);
 }
 
 static void test_late_answer_counts(void **state)
@@ -472,6 +509,49 @@ static void test_held_server_comes_back(void **state)
     assert_true(s.rtt_ms > 0);
 }
 
+static void change_ways(struct fake *f)
+{
+    /* LATE would need to be released. */
+    do
+        f->way = (enum fake_way)random_below(FAKE_NO_EDNS + 1);
+    while (f->way == FAKE_LATE);
+    f->tcp_way = (enum fake_tcp)random_below(FAKE_TCP_CUTS + 1);
+    f->backwards = 2;
+}
+
+/* Everything goes wrong in every order: each lookup ends once, no forged answer gets through, nothing leaks.
+ */
+static void test_storm(void **state)
+{
+    enum { LOOKUPS = 400, AT_ONCE = 40 };
+    struct bench *b = *state;
+    struct outcome *o = test_calloc(LOOKUPS, sizeof *o);
+    unsigned answered = 0;
+    open_bench(b, 3, (enum fake_way[]){FAKE_GOOD, FAKE_GOOD, FAKE_GOOD});
+    for (int i = 0; i < 3; i++)
+        b->fake[i].before = change_ways;
+    b->conf.upstream.try_timeout = 10;
+    b->conf.upstream.total_timeout = 300;
+    b->conf.upstream.lookups = 50;
+    b->upstream = upstream_new(b->loop, &b->conf);
+    for (int i = 0; i < LOOKUPS; i++) {
+        begin(b, "www.example.com", &o[i]);
+        if (i >= AT_ONCE)
+            fake_run(b->loop, &o[i - AT_ONCE].done, 1);
+    }
+    for (int i = 0; i < LOOKUPS; i++) {
+        fake_run(b->loop, &o[i].done, 1);
+        if (o[i].why == REASON_OK)
+            assert_truth(&o[i]);
+        answered += o[i].why == REASON_OK;
+    }
+    assert_true(answered > 0);
+    upstream_free(&b->upstream);
+    for (int i = 0; i < LOOKUPS; i++)
+        assert_int_equal(o[i].done, 1);
+    test_free(o);
+}
+
 static void test_free_ends_lookups(void **state)
 {
     struct bench *b = *state;
@@ -535,6 +615,9 @@ int main(void)
         T(test_free_ends_lookups),
         T(test_tcp_silent_connection_is_replaced),
         T(test_cancel),
+        T(test_udp_blocked),
+        T(test_storm),
+        T(test_sockets_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
