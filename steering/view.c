@@ -207,7 +207,7 @@ const struct view_list *view_lists(const struct view *v, size_t *count)
     return (const void *)(v->block + v->head.list_at);
 }
 
-unsigned view_site_blocked_in(const struct view_site *s, const char country[3])
+unsigned view_site_blocked_in(const struct view_site *s, const char *country)
 {
     const struct view_blocked *b = view_site_blocked(s);
     if (!country[0])
@@ -218,7 +218,7 @@ unsigned view_site_blocked_in(const struct view_site *s, const char country[3])
     return 0;
 }
 
-bool view_mirror_blocked_in(const struct view_mirror *m, const char country[3])
+bool view_mirror_blocked_in(const struct view_mirror *m, const char *country)
 {
     const struct view_country *c = (const void *)((const uint8_t *)m + m->blocked_at);
     for (unsigned i = 0; country[0] && i < m->blocked_count; i++)
@@ -228,7 +228,7 @@ bool view_mirror_blocked_in(const struct view_mirror *m, const char country[3])
 }
 
 enum view_health view_mirror_health(const struct view_mirror *m, const struct view_list *l,
-                                    const char country[3], int64_t now)
+                                    const char *country, int64_t now)
 {
     const struct view_region *r = (const void *)((const uint8_t *)m + m->health_at);
     enum view_health everywhere = VIEW_HEALTH_UNKNOWN;

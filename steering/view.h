@@ -139,13 +139,13 @@ static inline struct bytes view_mirror_ech(const struct view_mirror *m)
 
 /* Flags of enum view_block for that country ("RU"); 0 if the site is not blocked there. For "" (unknown)
  * those of all countries together. */
-unsigned view_site_blocked_in(const struct view_site *s, const char country[3]);
+unsigned view_site_blocked_in(const struct view_site *s, const char *country);
 /* True if the outlet says the mirror itself is blocked in that country; false for "". */
-bool view_mirror_blocked_in(const struct view_mirror *m, const char country[3]);
+bool view_mirror_blocked_in(const struct view_mirror *m, const char *country);
 /* The list's word on the mirror: for that country, else for "*", else unknown; unknown from the list's expiry
  * on. An unknown mirror is usable. */
 enum view_health view_mirror_health(const struct view_mirror *m, const struct view_list *l,
-                                    const char country[3], int64_t now);
+                                    const char *country, int64_t now);
 
 struct delegation;
 struct list_doc;
