@@ -21,6 +21,8 @@ enum {
 struct item {
     struct dns_rr rr;
     uint32_t owner_hash;
+    uint16_t run; /* neighbours whose owners are the same pointer share it: what holds for one owner holds for
+                     all */
     bool written;
 };
 
@@ -47,6 +49,7 @@ struct want {
     const struct dns_name *owner;
     uint32_t hash;
     uint16_t type;
+    uint16_t run; /* the last one found to have this owner; 0: none yet */
 };
 
 static uint32_t hash_name(const struct dns_name *name)
@@ -59,7 +62,30 @@ static uint32_t hash_name(const struct dns_name *name)
 
 static struct want want_of(enum dns_section section, const struct dns_name *owner, uint16_t type)
 {
-    return (struct want){section, owner, hash_name(owner), type};
+    return (struct want){section, owner, hash_name(owner), type, 0};
+}
+
+/* Whether the owners at two offsets are the same pointer, as they mostly are within an RRset. */
+static bool same_pointer(struct bytes message, size_t a, size_t b)
+{
+    return message.data[a] >= 0xc0 && get_u16(message.data + a) == get_u16(message.data + b);
+}
+
+/* Fills in the owner's hash and run; false if the name cannot be read. */
+static bool list_owner(const struct build *b, struct item *item, const struct item *previous)
+{
+    struct dns_name owner;
+    size_t at = item->rr.owner;
+    if (previous && same_pointer(b->reply, at, previous->rr.owner)) {
+        item->owner_hash = previous->owner_hash;
+        item->run = previous->run;
+        return true;
+    }
+    if (!name_read(b->reply, &at, &owner))
+        return false;
+    item->owner_hash = hash_name(&owner);
+    item->run = (uint16_t)(previous ? previous->run + 1 : 1);
+    return true;
 }
 
 /* Lists the RRs of class IN of the first two sections. False if the message is malformed or has too many. */
@@ -67,17 +93,17 @@ static bool list_items(struct build *b)
 {
     struct msg_iter it;
     struct dns_rr rr;
-    struct dns_name owner;
     unsigned seen = 0;
     if (!msg_iter_init(&it, b->reply))
         return false;
     while (msg_next(&it, &rr)) {
-        size_t at = rr.owner;
-        if (++seen > ANSWER_RRS_MAX || !name_read(b->reply, &at, &owner))
+        struct item *item = &b->items[b->item_count];
+        if (++seen > ANSWER_RRS_MAX)
             return false;
-        if (rr.section == DNS_ADDITIONAL || rr.class != DNS_CLASS_IN || rr.type == DNS_OPT)
-            continue;
-        b->items[b->item_count++] = (struct item){rr, hash_name(&owner), false};
+        *item = (struct item){.rr = rr};
+        if (!list_owner(b, item, b->item_count ? item - 1 : NULL))
+            return false;
+        b->item_count += rr.section != DNS_ADDITIONAL && rr.class == DNS_CLASS_IN && rr.type != DNS_OPT;
     }
     return !it.malformed;
 }
@@ -88,13 +114,18 @@ static void owner_of(const struct build *b, const struct item *item, struct dns_
     (void)name_read(b->reply, &at, out); /* it could be read when the item was listed */
 }
 
-static bool owned_by(const struct build *b, const struct item *item, const struct want *want)
+static bool owned_by(const struct build *b, const struct item *item, struct want *want)
 {
     struct dns_name owner;
     if (item->rr.section != want->section || item->owner_hash != want->hash)
         return false;
+    if (item->run == want->run)
+        return true;
     owner_of(b, item, &owner);
-    return name_equal(&owner, want->owner);
+    if (!name_equal(&owner, want->owner))
+        return false;
+    want->run = item->run;
+    return true;
 }
 
 static bool type_wanted(const struct build *b, const struct dns_rr *rr, uint16_t type)
@@ -102,13 +133,13 @@ static bool type_wanted(const struct build *b, const struct dns_rr *rr, uint16_t
     return rr->type == type || type == DNS_ANY || (b->q->edns.dnssec_ok && rr_covers(rr) == type);
 }
 
-static bool matches(const struct build *b, const struct item *item, const struct want *want)
+static bool matches(const struct build *b, const struct item *item, struct want *want)
 {
     return type_wanted(b, &item->rr, want->type) && owned_by(b, item, want);
 }
 
 /* The first RR of just this type (any for ANY); *count says how many there are. */
-static const struct item *find(const struct build *b, const struct want *want, unsigned *count)
+static const struct item *find(const struct build *b, struct want *want, unsigned *count)
 {
     const struct item *first = NULL;
     *count = 0;
@@ -152,10 +183,24 @@ static bool in_zones(const struct build *b, const struct dns_name *name)
     return false;
 }
 
-/* Writes one RR. False if its RDATA is malformed; too long a message shows in w.full. */
-static bool put_rr(struct build *b, const struct dns_rr *rr, const struct dns_name *owner, uint32_t ttl)
+/* *pointer keeps what an owner became for the next RR that has it, so that the table is asked once an RRset;
+ * 0 before. */
+static void put_owner(struct build *b, const struct dns_name *owner, uint16_t *pointer)
 {
-    name_put(&b->table, &b->w, owner);
+    size_t at = b->w.len;
+    if (*pointer)
+        writer_u16(&b->w, *pointer);
+    else
+        name_put(&b->table, &b->w, owner);
+    if (!b->w.full && b->w.data[at] >= 0xc0)
+        *pointer = get_u16(b->w.data + at);
+}
+
+/* Writes one RR. False if its RDATA is malformed; too long a message shows in w.full. */
+static bool put_rr(struct build *b, const struct dns_rr *rr, const struct dns_name *owner, uint16_t *pointer,
+                   uint32_t ttl)
+{
+    put_owner(b, owner, pointer);
     writer_u16(&b->w, rr->type);
     writer_u16(&b->w, DNS_CLASS_IN);
     size_t ttl_at = b->w.len;
@@ -171,9 +216,10 @@ static bool put_rr(struct build *b, const struct dns_rr *rr, const struct dns_na
 }
 
 /* Writes all that matches, as one RRset with its signatures: one TTL, the least (RFC 2181 5.2). */
-static bool put_matches(struct build *b, const struct want *want, uint32_t ttl_max)
+static bool put_matches(struct build *b, struct want *want, uint32_t ttl_max)
 {
     uint32_t ttl = ttl_max;
+    uint16_t pointer = 0;
     for (unsigned i = 0; i < b->item_count; i++) {
         uint32_t own = clamp_ttl(b, b->items[i].rr.ttl);
         if (own < ttl && matches(b, &b->items[i], want))
@@ -181,12 +227,10 @@ static bool put_matches(struct build *b, const struct want *want, uint32_t ttl_m
     }
     for (unsigned i = 0; i < b->item_count; i++) {
         const struct dns_rr *rr = &b->items[i].rr;
-        struct dns_name owner;
         /* A DNAME that the chain passes twice stands there once. */
         if (b->items[i].written || !matches(b, &b->items[i], want))
             continue;
-        owner_of(b, &b->items[i], &owner);
-        if (!put_rr(b, rr, &owner, ttl))
+        if (!put_rr(b, rr, want->owner, &pointer, ttl))
             return false;
         b->items[i].written = true;
         if (rr->type == DNS_RRSIG && want->section == DNS_ANSWER)
@@ -197,7 +241,7 @@ static bool put_matches(struct build *b, const struct want *want, uint32_t ttl_m
 
 /* The signer of want's RRset, if it is signed by a zone that its owner is in, may deny other names in this
  * answer. */
-static void note_signer(struct build *b, const struct want *want)
+static void note_signer(struct build *b, struct want *want)
 {
     struct dns_name signer;
     if (!b->q->edns.dnssec_ok)
@@ -326,7 +370,8 @@ static bool put_proofs(struct build *b)
         owner_of(b, &b->items[i], &owner);
         if (!in_zones(b, &owner))
             continue;
-        if (!put_rr(b, rr, &owner, clamp_ttl(b, rr->ttl)))
+        uint16_t pointer = 0;
+        if (!put_rr(b, rr, &owner, &pointer, clamp_ttl(b, rr->ttl)))
             return false;
     }
     return true;
