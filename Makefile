@@ -14,8 +14,8 @@ WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototyp
            -Wwrite-strings -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wno-strict-aliasing
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -fno-strict-aliasing \
            $(if $(SAN),,-D_FORTIFY_SOURCE=3)
-SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma   := ,
+SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
 LDFLAGS ?=

@@ -13,6 +13,10 @@
 #include "resolver/pending.h"
 #include "resolver/snapshot.h"
 
+/* Seconds between looks at the shared cache: commits, copies forward, others' rotations, a file to be tried
+ * again. */
+#define CACHE_TICK 0.1
+
 struct engine {
     struct ev_loop *loop;
     const struct conf *conf;
@@ -170,8 +174,6 @@ static void keep(void *self, const struct answer_key *key, struct bytes block, c
         return;
     pcache_put(e->pcache, key, block);
     cache_put(e->cache, bytes_of(key->data, key->len), block);
-    if (!ev_is_active(&e->cache_timer))
-        ev_timer_again(e->loop, &e->cache_timer);
 }
 
 /* A DO=1 question whose truth is signed gets the truth: a validator would call ours forged. */
@@ -292,27 +294,21 @@ static void turn_end(struct ev_loop *loop, ev_prepare *w, int events)
 
 static void on_cache_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
-    (void)events;
+    (void)loop, (void)events;
     struct engine *e = w->data;
-    int64_t now = clock_mono_ms();
-    cache_tick(e->cache, now);
-    if (cache_due(e->cache, now) < 0)
-        ev_timer_stop(loop, w);
+    cache_tick(e->cache, clock_mono_ms());
 }
 
 static void engine_watch(struct engine *e)
 {
-    ev_init(&e->cache_timer, on_cache_timer);
-    e->cache_timer.repeat = 0.1;
+    ev_timer_init(&e->cache_timer, on_cache_timer, CACHE_TICK, CACHE_TICK);
     ev_check_init(&e->turn_begin, turn_begin);
     ev_set_priority(&e->turn_begin, EV_MAXPRI); /* before the turn's first request */
     ev_prepare_init(&e->turn_end, turn_end);
     e->cache_timer.data = e->turn_begin.data = e->turn_end.data = e;
     ev_check_start(e->loop, &e->turn_begin);
     ev_prepare_start(e->loop, &e->turn_end);
-    /* Neither keeps the loop alive by itself. */
-    ev_unref(e->loop);
-    ev_unref(e->loop);
+    ev_timer_start(e->loop, &e->cache_timer);
 }
 
 static bool engine_open(struct engine *e, struct shm *shm)
@@ -349,8 +345,6 @@ void engine_free(struct engine **engine, bool clean)
     *engine = NULL;
     pending_free(&e->pending);
     upstream_free(&e->upstream);
-    ev_ref(e->loop);
-    ev_ref(e->loop);
     ev_check_stop(e->loop, &e->turn_begin);
     ev_prepare_stop(e->loop, &e->turn_end);
     ev_timer_stop(e->loop, &e->cache_timer);

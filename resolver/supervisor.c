@@ -260,6 +260,7 @@ static void on_child_end(struct supervisor *s)
     if (crew_crash_loop(&s->crew, now_ms())) {
         log_error("cache.discarded", "why=\"workers died of memory faults\"");
         cache_discard(s->current.conf->state_dir);
+        shm_bump(&s->shm->cache_generation);
     }
 }
 
