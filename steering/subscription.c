@@ -116,6 +116,8 @@ static struct trust_input input_of(struct subscription *s, const struct root *ro
         .list = d->list,
         .delegations = d->delegations,
         .floor = s->floor,
+        .verified = s->documents ? s->documents->result.verified : NULL,
+        .verified_count = s->documents ? s->documents->result.site_count : 0,
         .guard = judge->guard,
         .allow_special_use = s->conf->allow_special_use,
         .now = judge->now,

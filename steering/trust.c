@@ -175,10 +175,48 @@ static bool check_registration_times(const struct trust_input *in, const struct 
     return reg->expires > in->now || refuse(why, REFUSAL_EXPIRED, "expires");
 }
 
+/* Everything the outcome of envelope_verify depends on, each part with its length before it. */
+static bool fingerprint(const struct envelope *e, const struct minisign_public *key,
+                        struct trust_verified *out)
+{
+    size_t size = sizeof *key + 4 + e->text.len;
+    for (unsigned i = 0; i < e->count; i++)
+        size += 4 + e->signatures[i].len;
+    uint8_t *buffer = malloc(size);
+    struct writer w = writer_of(buffer, buffer ? size : 0);
+    writer_put(&w, key, sizeof *key);
+    writer_u32(&w, (uint32_t)e->text.len);
+    writer_bytes(&w, e->text);
+    for (unsigned i = 0; i < e->count; i++) {
+        writer_u32(&w, (uint32_t)e->signatures[i].len);
+        writer_bytes(&w, e->signatures[i]);
+    }
+    bool ok = !w.full && list_sha256(writer_done(&w), out->sha256);
+    free(buffer);
+    return ok;
+}
+
+static int compare_verified(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct trust_verified));
+}
+
+static bool signed_by_outlet(const struct trust_input *in, const struct envelope *e,
+                             const struct minisign_public *key, struct trust_verified *out)
+{
+    if (!fingerprint(e, key, out))
+        return false;
+    if (in->verified_count &&
+        bsearch(out, in->verified, in->verified_count, sizeof *in->verified, compare_verified))
+        return true;
+    return envelope_verify(e, &key, 1, 1, NULL);
+}
+
 /* The registration's text is not believed before the key delegated to the domain it claims has signed it. */
 static bool accept_registration(const struct trust_input *in, const struct delegation_index *index,
                                 const struct envelope *e, struct arena *arena, struct registration *reg,
-                                struct delegation_entry **entry, struct refusal *why)
+                                struct delegation_entry **entry, struct trust_verified *verified,
+                                struct refusal *why)
 {
     if (!registration_parse(e->text, arena, reg, why))
         return false;
@@ -186,8 +224,7 @@ static bool accept_registration(const struct trust_input *in, const struct deleg
     if (!*entry)
         return refuse(why, REFUSAL_NOT_DELEGATED, "%s", reg->domain);
     const struct delegation *d = (*entry)->delegation;
-    const struct minisign_public *key = &d->key;
-    if (!envelope_verify(e, &key, 1, 1, NULL))
+    if (!signed_by_outlet(in, e, &d->key, verified))
         return refuse(why, REFUSAL_BAD_SIGNATURE, "not signed by the key delegated");
     if ((*entry)->taken)
         return refuse(why, REFUSAL_DUPLICATE, "%s", reg->domain);
@@ -209,12 +246,14 @@ static bool accept_registrations(const struct trust_input *in, struct arena *are
     struct list_doc *l = &out->list;
     struct registration *regs = arena_array(arena, l->registration_count, sizeof *regs);
     out->sites = arena_array(arena, l->registration_count, sizeof *out->sites);
-    if (!regs || !out->sites || !index_make(&out->delegations, arena, &index))
+    out->verified = arena_array(arena, (size_t)l->registration_count + 1, sizeof *out->verified);
+    if (!regs || !out->sites || !out->verified || !index_make(&out->delegations, arena, &index))
         return false;
     for (unsigned i = 0; i < l->registration_count; i++) {
         struct refusal why;
         struct delegation_entry *entry = NULL;
-        if (!accept_registration(in, &index, &l->registrations[i], arena, &regs[i], &entry, &why)) {
+        if (!accept_registration(in, &index, &l->registrations[i], arena, &regs[i], &entry,
+                                 &out->verified[out->site_count], &why)) {
             if (why.why == REFUSAL_NO_MEMORY)
                 return false;
             tell_refused(in, out, regs[i].domain, &why);
@@ -223,6 +262,7 @@ static bool accept_registrations(const struct trust_input *in, struct arena *are
         entry->taken = true;
         out->sites[out->site_count++] = (struct view_source_site){&regs[i], entry->delegation};
     }
+    qsort(out->verified, out->site_count, sizeof *out->verified, compare_verified);
     return true;
 }
 

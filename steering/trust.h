@@ -37,6 +37,11 @@ struct trust_seq {
     struct state_seq value;
 };
 
+/* SHA-256 of a registration's text, its signatures and the key they verified under. */
+struct trust_verified {
+    uint8_t sha256[32];
+};
+
 enum trust_mode {
     TRUST_FRESH, /* from a feed: every check */
     TRUST_STORED /* accepted before, read back from our own store: whatever has expired since or looks like
@@ -52,6 +57,10 @@ struct trust_input {
     struct state_floor floor;     /* zeros at first */
     const struct trust_seq *seqs; /* sorted by domain */
     size_t seq_count;
+    /* Signatures that verified before, sorted (trust_result.verified of the last result): most registrations
+     * of a list are those of the list before it, and Ed25519 is nearly all that verifying costs. */
+    const struct trust_verified *verified;
+    size_t verified_count;
     const struct guard *guard;
     bool allow_special_use;
     bool recheck; /* judge the very list accepted last in full, too: there is a new root, or it was lost since
@@ -67,6 +76,7 @@ struct trust_result {
     struct delegations delegations;
     struct view_source_site *sites; /* accepted, for view_compile */
     size_t site_count;
+    struct trust_verified *verified; /* sorted, one for each site */
     size_t refused;
     struct state_floor floor; /* to be remembered */
     bool unchanged;           /* the very list accepted last: nothing else was looked at or filled in */

@@ -101,6 +101,25 @@ static void the_same_list_again_is_quiet(void **state)
     assert_int_equal(f->out.site_count, 1);
 }
 
+/* What verified before is not verified again; anything that differs by a byte is. */
+static void known_signatures_are_not_checked_twice(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(judge(f));
+    struct trust_verified known = f->out.verified[0];
+    f->in.verified = &known;
+    f->in.verified_count = 1;
+    assert_true(judge(f));
+    assert_int_equal(f->out.site_count, 1);
+    assert_memory_equal(&known, &f->out.verified[0], sizeof known);
+    const char *text = registration_text(&f->w, "outlet.example", 8, "\"@\"", ADDRESS, "");
+    const char *forged = (const char *)SEAL(&f->w, text, &f->w.publisher).data;
+    set_list(f, list_text(&f->w, 4, f->delegations, forged));
+    assert_true(judge(f));
+    assert_int_equal(f->out.site_count, 0);
+    assert_int_equal(f->site.why, REFUSAL_BAD_SIGNATURE);
+}
+
 static void expect_refused(struct fixture *f, enum refusal_why why)
 {
     assert_false(judge(f));
@@ -342,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_sound_list_is_accepted),
         T(the_same_list_again_is_quiet),
+        T(known_signatures_are_not_checked_twice),
         T(older_versions_are_refused),
         T(times_are_checked),
         T(signatures_are_counted),
