@@ -17,8 +17,10 @@ enum {
     BUDGET_MAX = 1000,      /* useless frames a client may send at once */
     BUDGET_PER_REQUEST = 4, /* what a request earns: window updates, a priority, a cancellation */
     BUDGET_PER_SECOND = 10,
-    COST_RESET = 5,         /* a stream we had to reset costs more than it has earned */
-    QUEUE_MAX = 1000,       /* frames waiting to be sent */
+    COST_RESET = 5, /* a stream we had to reset costs more than it has earned */
+    USELESS_MAX =
+        1024 * 1024,  /* bytes in a row that no request was made of: nghttp2 swallows some frames unseen */
+    QUEUE_MAX = 1000, /* frames waiting to be sent */
     HELD_MAX = 1024 * 1024, /* bytes of one connection's requests and answers */
     HEADER_TABLE = 1024,
     WINDOW = 65535,
@@ -60,6 +62,7 @@ struct h2 {
     size_t held;
     uint64_t closed, sent; /* streams; bytes of answers */
     int budget;
+    size_t useless; /* bytes read since the last of a request */
     ev_tstamp budget_at;
     bool draining, leaving; /* the notice was sent; the last stream was named */
 };
@@ -138,6 +141,8 @@ static void earn(struct h2 *h, int n)
 /* Is anything left, with what time has added? */
 static bool solvent(struct h2 *h)
 {
+    if (h->useless > USELESS_MAX)
+        return false;
     if (h->budget > 0)
         return true;
     double seconds = ev_now(set_of(h)->loop) - h->budget_at;
@@ -249,6 +254,7 @@ static void hand_over(struct h2_stream *s)
 {
     struct h2 *h = s->h2;
     s->whole = true;
+    h->useless = 0;
     ring_append(&h->others, &s->link);
     earn(h, BUDGET_PER_REQUEST);
     if (s->answered)
@@ -383,6 +389,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct h2_stream *s = stream_of(h, id);
     if (!s || s->answered)
         return 0;
+    h->useless = 0;
     enum reason why = http_body_add(&s->body, &s->http, data, len, s->content_length);
     hold(s, s->http.arena.held);
     if (why != REASON_OK)
@@ -466,6 +473,7 @@ static void flag_abuse(struct h2 *h)
 static bool h2_input(void *self, const uint8_t *data, size_t n)
 {
     struct h2 *h = self;
+    h->useless += n;
     ssize_t used = n ? nghttp2_session_mem_recv(h->session, data, n) : 0;
     if (used == NGHTTP2_ERR_FLOODED || (used >= 0 && !solvent(h))) {
         flag_abuse(h);
