@@ -62,6 +62,20 @@ static void crowded(void **state)
     assert_true(w.len > 0x4000 && w.len < 3000 * 20);
 }
 
+/* The first label can still be pointed to, the second begins where no pointer leads. */
+static void reach(void **state)
+{
+    (void)state;
+    static uint8_t buf[0x4100];
+    struct name_table t;
+    struct writer w = begun(&t, buf, sizeof buf);
+    (void)writer_reserve(&w, 0x3ffe - DNS_HEADER);
+    put(&t, &w, "a.example", 11);
+    put(&t, &w, "a.example", 2);
+    put(&t, &w, "b.example", 11);
+    put(&t, &w, "b.example", 11);
+}
+
 static void full(void **state)
 {
     (void)state;
@@ -81,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suffixes),
         cmocka_unit_test(crowded),
+        cmocka_unit_test(reach),
         cmocka_unit_test(full),
     };
     return cmocka_run_group_tests_name("dns compress", tests, NULL, NULL);
