@@ -41,7 +41,7 @@ BUILD_DEPS := gcc make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-de
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
               python3-dnspython python3-h2 python3-yaml nsd knot knot-dnsutils nghttp2-client minisign clang-format mandoc \
-              procps
+              binutils procps
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist knot-resolver unbound bind9
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev
 
@@ -104,7 +104,7 @@ fuzz-%: fuzz-deps build/fuzz/%
 	build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/corpus/$* tests/fuzz/corpus/$*
 
 wire: programs
-	POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) tests/wire
+	POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 120 tests/wire
 lint: programs
 	POLYNYA_BUILD=$(abspath $B) tests/lint/run
 WIRE_JOBS ?= 2

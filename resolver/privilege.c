@@ -37,8 +37,19 @@ static bool become(const char *user)
     return true;
 }
 
+/* Every client and every question upstream is a descriptor: take as many as we may have. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 bool privilege_drop(const char *user)
 {
+    raise_descriptors();
     if (user && !become(user))
         return false;
     /* The change of user has also made us undumpable (prctl(2), PR_SET_DUMPABLE): nobody may trace us for the

@@ -34,6 +34,13 @@ struct engine {
     uint8_t out[DNS_MSG_MAX];
 };
 
+/* What the EDE of a steered answer says: "list demo version 7"; empty: the outlet chose no answer while all
+ * mirrors are down. */
+struct steer_text {
+    char text[96];
+    bool empty;
+};
+
 /* A question that waits for a lookup. */
 struct waiting {
     struct pending_waiter waiter;
@@ -41,7 +48,7 @@ struct waiting {
     struct http_stream *stream;
     struct dns_query q;
     struct bytes steered; /* DO=1: used unless the truth turns out to be signed */
-    char note[96];
+    struct steer_text note;
 };
 
 /* How an answer leaves: what HTTP caches and the EDE are told. */
@@ -96,16 +103,16 @@ static void reply_plain(struct engine *e, struct http_stream *s, const struct dn
 }
 
 static void reply_steered(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                          struct bytes block, const char *note)
+                          struct bytes block, const struct steer_text *note)
 {
+    enum reason why = note->empty ? REASON_STEERED_EMPTY : REASON_STEERED;
     struct answer a;
     if (!answer_open(block, false, &a)) {
         reply_error(e, s, q, REASON_NO_MEMORY);
         return;
     }
-    struct manner m = {.why = REASON_STEERED,
-                       .cache = HTTP_PRIVATE,
-                       .note = {.ede = reason_row(REASON_STEERED)->ede, .text = note}};
+    struct manner m = {
+        .why = why, .cache = HTTP_PRIVATE, .note = {.ede = reason_row(why)->ede, .text = note->text}};
     metric_count(a.head.flags & ANSWER_NEGATIVE ? METRIC_STEERED_NODATA : METRIC_STEERED_MIRROR);
     reply(e, s, q, &a, &m);
 }
@@ -125,7 +132,8 @@ static bool answer_locally(struct engine *e, struct http_stream *s, const struct
 /* STEER */
 
 /* Steered answer block for q in e->block, and its note; 0 if the truth is to be told. */
-static size_t steer(struct engine *e, const struct http_stream *s, const struct dns_query *q, char note[96])
+static size_t steer(struct engine *e, const struct http_stream *s, const struct dns_query *q,
+                    struct steer_text *note)
 {
     struct steer_client client = {.ip = sock_addr_ip(&s->client)};
     struct steer_decision d;
@@ -136,7 +144,8 @@ static size_t steer(struct engine *e, const struct http_stream *s, const struct 
         metric_count(METRIC_STEERED_TRUTH);
         return 0;
     }
-    steer_note(&d, note);
+    steer_note(&d, note->text);
+    note->empty = d.outcome == STEER_NODATA;
     return steer_answer(&d, q, engine_now(e), e->block, sizeof e->block);
 }
 
@@ -178,7 +187,8 @@ static void keep(void *self, const struct answer_key *key, struct bytes block, c
 
 /* A DO=1 question whose truth is signed gets the truth: a validator would call ours forged. */
 static void reply_truth(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                        struct bytes steered, const char *note, const struct answer *truth, enum reason why)
+                        struct bytes steered, const struct steer_text *note, const struct answer *truth,
+                        enum reason why)
 {
     if (steered.len && !(truth->head.flags & ANSWER_SIGNED)) {
         reply_steered(e, s, q, steered, note);
@@ -196,22 +206,22 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
     struct waiting *x = (struct waiting *)w;
     struct engine *e = x->engine;
     if (answer)
-        reply_truth(e, x->stream, &x->q, x->steered, x->note, answer, why);
+        reply_truth(e, x->stream, &x->q, x->steered, &x->note, answer, why);
     else if (x->steered.len)
-        reply_steered(e, x->stream, &x->q, x->steered, x->note);
+        reply_steered(e, x->stream, &x->q, x->steered, &x->note);
     else
         reply_error(e, x->stream, &x->q, why);
 }
 
 static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                const struct answer_key *key, struct bytes steered, const char *note)
+                const struct answer_key *key, struct bytes steered, const struct steer_text *note)
 {
     struct waiting *x = http_alloc(s, sizeof *x);
     if (x) {
         *x = (struct waiting){.waiter = {.done = answered}, .engine = e, .stream = s, .q = *q};
         x->q.question = arena_copy(&s->arena, q->question);
         x->steered = arena_copy(&s->arena, steered);
-        memcpy(x->note, note, sizeof x->note);
+        x->note = *note;
     }
     if (!x || !x->q.question.data || !x->steered.data) {
         reply_error(e, s, q, REASON_NO_MEMORY);
@@ -225,19 +235,19 @@ static void resolve(struct engine *e, struct http_stream *s, const struct dns_qu
 {
     if (answer_locally(e, s, q))
         return;
-    char note[96] = "";
-    struct bytes steered = bytes_of(e->block, raw ? 0 : steer(e, s, q, note));
+    struct steer_text note = {.text = ""};
+    struct bytes steered = bytes_of(e->block, raw ? 0 : steer(e, s, q, &note));
     if (steered.len && !(q->edns.dnssec_ok && e->conf->steering.dnssec == CONF_HONOUR)) {
-        reply_steered(e, s, q, steered, note);
+        reply_steered(e, s, q, steered, &note);
         return;
     }
     struct answer_key key;
     struct answer a;
     answer_key(q, &key);
     if (from_cache(e, &key, &a))
-        reply_truth(e, s, q, steered, note, &a, REASON_CACHED);
+        reply_truth(e, s, q, steered, &note, &a, REASON_CACHED);
     else
-        ask(e, s, q, &key, steered, note);
+        ask(e, s, q, &key, steered, &note);
 }
 
 /* Requests */

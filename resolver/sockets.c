@@ -167,5 +167,7 @@ bool sockets_inherit(struct sockets *s, const struct conf *conf, unsigned index,
     for (unsigned i = 0; i < s->count; i++)
         if (!hand_over(&s->entry[i], conf, index, env))
             close(s->entry[i].fd);
+    free(s->entry);
+    *s = (struct sockets){0};
     return true;
 }

@@ -31,8 +31,8 @@ bool sockets_open(struct sockets *s, const struct conf *conf, char *error, size_
 void sockets_trim(struct sockets *s, const struct conf *conf);
 /* Closes all; unlinks the control socket. */
 void sockets_fini(struct sockets *s);
-/* Fills env's sockets (malloced array) for worker `index`, and closes all others: for the child after fork.
- * False without memory. */
+/* For the child after fork: fills env's sockets (malloced array) for worker `index`, closes all others and
+ * empties the table. False without memory. */
 bool sockets_inherit(struct sockets *s, const struct conf *conf, unsigned index, struct worker_env *env);
 /* For children that serve nothing. */
 void sockets_close(struct sockets *s);

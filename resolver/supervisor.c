@@ -446,7 +446,9 @@ static void supervisor_fini(struct supervisor *s)
         s->next.conf = NULL;
     generation_fini(&s->next);
     generation_fini(&s->current);
-    if (!s->child)
+    if (s->child)
+        sockets_close(&s->sockets);
+    else
         sockets_fini(&s->sockets);
     metric_use_page(NULL);
     shm_free(&s->shm);

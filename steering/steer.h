@@ -10,10 +10,10 @@
 #include "steering/view.h"
 
 enum steer_outcome {
-    STEER_NOT_OURS,   /* no list has the name, or not this type of it */
-    STEER_TRUTH,      /* ours, but the truth from upstream is the answer */
-    STEER_MIRRORS,    /* answer with the picked mirrors */
-    STEER_NODATA      /* ours, nothing usable, and the outlet chose an empty answer */
+    STEER_NOT_OURS, /* no list has the name, or not this type of it */
+    STEER_TRUTH,    /* ours, but the truth from upstream is the answer */
+    STEER_MIRRORS,  /* answer with the picked mirrors */
+    STEER_NODATA    /* ours, nothing usable, and the outlet chose an empty answer */
 };
 
 /* Why: for `polynya why`, `query` and metrics. */
@@ -28,8 +28,8 @@ enum steer_why {
 };
 
 struct steer_client {
-    struct ip ip;       /* len 0: unknown (unix socket) */
-    char country[3];    /* "" if unknown: every client is in scope */
+    struct ip ip;    /* len 0: unknown (unix socket) */
+    char country[3]; /* "" if unknown: every client is in scope */
 };
 
 enum { STEER_ADDRESSES_MAX = 4 }; /* two mirrors, two families */
@@ -40,7 +40,7 @@ struct steer_decision {
     uint32_t ttl;
     struct ip address[STEER_ADDRESSES_MAX]; /* best first, both families */
     unsigned address_count;
-    const struct view_mirror *mirror[2];    /* those picked, best first */
+    const struct view_mirror *mirror[2]; /* those picked, best first */
     unsigned mirror_count;
     const struct view_site *site;
     const struct view_list *list;
@@ -52,8 +52,8 @@ void steer_decide(const struct view *v, const struct dns_name *name, uint16_t ty
                   struct steer_decision *out);
 /* HMAC-SHA256(master, day number): stable for a UTC day, unlinkable to the next. */
 void steer_day_secret(const uint8_t master[32], int64_t now, uint8_t out[32]);
-/* The answer block for MIRRORS or NODATA (flag ANSWER_STEERED); 0 if cap is too small (4 KiB is always enough).
- * A question whose family no picked mirror has: NODATA with a SOA. */
+/* The answer block for MIRRORS or NODATA (flag ANSWER_STEERED); 0 if cap is too small (4 KiB is always
+ * enough). A question whose family no picked mirror has: NODATA with a SOA. */
 size_t steer_answer(const struct steer_decision *d, const struct dns_query *q, int64_t now, uint8_t *block,
                     size_t cap);
 /* EXTRA-TEXT of its EDE: "list demo version 7". */

@@ -126,9 +126,17 @@ def test_port_in_use(make_polynya):
     assert daemon.config["listen"][0]["address"] in done.stderr
 
 
-def test_state_dir_missing(make_polynya):
+def test_state_dir_is_made(make_polynya):
     daemon = make_polynya(start=False)
     daemon.state.rmdir()
+    daemon.start()
+    assert daemon.state.stat().st_mode & 0o777 == 0o700
+
+
+def test_state_dir_that_cannot_be_made(make_polynya):
+    daemon = make_polynya(start=False)
+    daemon.state.rmdir()
+    daemon.state.write_text("a file stands in the way")
     done = run_daemon("-c", daemon.file)
     assert done.returncode == 1 and str(daemon.state) in done.stderr
 
