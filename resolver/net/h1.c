@@ -315,8 +315,9 @@ static bool h1_eof(void *self)
 static size_t move_out(uint8_t *out, size_t room, struct bytes *from)
 {
     size_t n = from->len < room ? from->len : room;
-    if (n)
-        memcpy(out, from->data, n);
+    if (n == 0)
+        return 0;
+    memcpy(out, from->data, n);
     from->data += n;
     from->len -= n;
     return n;

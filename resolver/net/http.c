@@ -83,8 +83,10 @@ void http_fail(struct http_stream *s, enum reason why, const char *allow)
 
 struct bytes http_parameter(struct bytes query, struct bytes name)
 {
+    if (query.len == 0)
+        return BYTES_NONE;
     const uint8_t *at = query.data, *end = query.data + query.len;
-    while (query.len && at < end) {
+    while (at < end) {
         const uint8_t *stop = memchr(at, '&', (size_t)(end - at));
         if (!stop)
             stop = end;
