@@ -230,10 +230,11 @@ static bool publish(struct cli *c, const char *dir, struct edition *ed)
 
 static int run(struct cli *c, const void *given)
 {
-    struct edition ed = {.o = given, .guard = guard_new(NULL, 0)};
-    ed.now = cli_now(ed.o->now);
+    struct edition ed = {.o = given};
     if (ed.o->keys.count == 0)
         return cli_usage(c, "a list is signed: give --key");
+    ed.now = cli_now(ed.o->now);
+    ed.guard = guard_new(NULL, 0);
     if (!ed.guard)
         return cli_fail("no public suffix list can be loaded; install the package publicsuffix");
     bool ok = publish(c, c->words.item[0], &ed);
