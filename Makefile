@@ -40,7 +40,7 @@ BUILD_DEPS := gcc make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-de
               publicsuffix ca-certificates
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
-              python3-dnspython python3-h2 python3-yaml nsd knot knot-dnsutils nghttp2-client minisign clang-format mandoc \
+              python3-dnspython python3-h2 python3-yaml knot knot-dnsutils nghttp2-client minisign clang-format mandoc \
               binutils procps
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist knot-resolver unbound bind9
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev
