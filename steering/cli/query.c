@@ -177,8 +177,7 @@ static bool parse_question(struct cli *c, struct dns_name *name, uint16_t *type)
 /* True if the body is a DNS message that answers what was asked. */
 static bool answers(const struct cli_told *told, struct bytes asked)
 {
-    size_t question = asked.len - DNS_HEADER < told->body.len ? DNS_HEADER : 0;
-    if (told->body.len < DNS_HEADER || !question || !(get_u16(told->body.data + 2) & DNS_QR))
+    if (told->body.len < DNS_HEADER || !(get_u16(told->body.data + 2) & DNS_QR))
         return false;
     size_t at = DNS_HEADER, end = DNS_HEADER;
     struct dns_name a, b;
