@@ -56,7 +56,7 @@ struct h2_setup;
 struct conn_set {
     struct ev_loop *loop;
     struct front_limits limits;
-    const struct h2_setup *h2;
+    struct h2_setup *h2;
     /* Gives c a protocol by conn_use, or leaves it without (no memory). h2: agreed by ALPN or seen by its
      * preface. */
     void (*start)(struct conn *c, bool h2);

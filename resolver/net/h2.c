@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "data/base/metric.h"
+#include "resolver/net/pool.h"
 
 enum {
     FIELDS_MAX = 100,
@@ -29,6 +30,8 @@ enum {
 struct h2_setup {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    nghttp2_mem memory;
+    struct pool pool;
 };
 
 struct h2_stream {
@@ -607,13 +610,13 @@ bool h2_start(struct conn *c)
     struct h2 *h = calloc(1, sizeof *h);
     if (!h)
         return false;
-    const struct h2_setup *setup = conn_set_of(c)->h2;
+    struct h2_setup *setup = conn_set_of(c)->h2;
     h->conn = c;
     ring_init(&h->incoming);
     ring_init(&h->others);
     h->budget = BUDGET_MAX;
     h->budget_at = ev_now(set_of(h)->loop);
-    if (nghttp2_session_server_new2(&h->session, setup->callbacks, h, setup->option) != 0 ||
+    if (nghttp2_session_server_new3(&h->session, setup->callbacks, h, setup->option, &setup->memory) != 0 ||
         !send_settings(h)) {
         nghttp2_session_del(h->session);
         free(h);
@@ -647,6 +650,26 @@ static void set_options(nghttp2_option *o)
     nghttp2_option_set_max_send_header_block_length(o, 4096);
 }
 
+static void *memory_alloc(size_t n, void *pool)
+{
+    return pool_alloc(pool, n);
+}
+
+static void memory_free(void *at, void *pool)
+{
+    pool_release(pool, at);
+}
+
+static void *memory_zalloc(size_t count, size_t size, void *pool)
+{
+    return pool_zalloc(pool, count, size);
+}
+
+static void *memory_resize(void *at, size_t n, void *pool)
+{
+    return pool_resize(pool, at, n);
+}
+
 struct h2_setup *h2_setup_new(void)
 {
     struct h2_setup *s = calloc(1, sizeof *s);
@@ -658,6 +681,7 @@ struct h2_setup *h2_setup_new(void)
     }
     set_callbacks(s->callbacks);
     set_options(s->option);
+    s->memory = (nghttp2_mem){&s->pool, memory_alloc, memory_free, memory_zalloc, memory_resize};
     return s;
 }
 
@@ -667,6 +691,7 @@ void h2_setup_free(struct h2_setup **s)
         return;
     nghttp2_session_callbacks_del((*s)->callbacks);
     nghttp2_option_del((*s)->option);
+    pool_fini(&(*s)->pool);
     free(*s);
     *s = NULL;
 }
