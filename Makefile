@@ -35,7 +35,7 @@ all: build-deps
 programs: $(PROGRAMS)
 
 # What Debian 12 packages are needed; missing ones are installed, as root or through sudo.
-BUILD_DEPS := gcc make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-dev liblmdb-dev libcyaml-dev \
+BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-dev liblmdb-dev libcyaml-dev \
               libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libidn2-dev libsystemd-dev \
               publicsuffix ca-certificates
 RUN_DEPS   := openssl curl
