@@ -448,12 +448,17 @@ static bool read_some(struct conn *c)
     return true;
 }
 
+/* What was answered at once leaves at once, while it is in the processor's caches: with many connections
+ * ready in one turn, waiting for its end costs a sixth more. Later answers leave at the end of their turn
+ * (on_flush). */
 static void readable(struct conn *c)
 {
-    if ((!c->secure && !shake_hands(c)) || (c->secure && !read_some(c)))
+    if ((!c->secure && !shake_hands(c)) || (c->secure && !read_some(c))) {
         conn_drop(c);
-    else if (c->secure)
-        conn_dirty(c);
+    } else if (c->secure) {
+        ring_remove(&c->dirty);
+        settle(c);
+    }
 }
 
 static void on_io(struct ev_loop *loop, ev_io *w, int events)

@@ -2,9 +2,10 @@
 /* A connection: a socket with or without TLS, its input and output, and its timeouts. It knows no protocol.
  *
  * A conn_set is what all connections of a front share. Rules that always hold:
- * - Input is read into one buffer of the set and handed to the protocol at once; output is pulled from the
- * protocol at one point, after everything else in a turn of the loop, and leaves in as few writes as
- * possible. A connection owns an output buffer only while its peer does not take what was written.
+ * - Input is read into one buffer of the set and handed to the protocol at once. Output is pulled from the
+ * protocol after all input of a wake-up was handed over, and at the end of a turn of the loop for what was
+ * answered elsewhere; so it leaves in as few writes as possible. A connection owns an output buffer only
+ * while its peer does not take what was written.
  * - Neither reading nor writing one connection goes on for more than 64 KiB in a turn.
  * - A connection ends only in the loop's own callbacks, never below a protocol's function: a protocol says
  * that it is done and is asked again after its output has left. */
