@@ -9,7 +9,7 @@
 #include "data/base/clock.h"
 #include "resolver/query.h"
 
-/* 48 KiB hold a status of 128 processes and 32 upstreams; 64 KiB any metrics page (metric.h). */
+/* 48 KiB hold a status of 200 processes and 32 upstreams; 64 KiB any metrics page (metric.h). */
 enum { PAGE_MAX_BYTES = 65536, UPSTREAMS_MAX = 32 };
 
 struct admin {

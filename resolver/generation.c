@@ -9,6 +9,7 @@
 
 #include "data/base/clock.h"
 #include "resolver/privilege.h"
+#include "resolver/watch.h"
 
 static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
                                    size_t cap)
@@ -58,6 +59,7 @@ bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, s
                      char *error, size_t cap)
 {
     struct tls_server *tls = NULL;
+    uint64_t certificates = watch_fingerprint(conf);
     if (needs_tls(conf) && !(tls = load_tls(conf, &shm->tickets, error, cap)))
         return false;
     if (!sockets_open(sockets, conf, error, cap)) {
@@ -66,8 +68,11 @@ bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, s
     }
     privilege_give(conf->control, conf->user);
     shm_bump(&shm->config_generation);
-    *g = (struct generation){
-        .number = shm_load(&shm->config_generation), .conf = conf, .tls = tls, .since = clock_mono_ms()};
+    *g = (struct generation){.number = shm_load(&shm->config_generation),
+                             .conf = conf,
+                             .tls = tls,
+                             .certificates = certificates,
+                             .since = clock_mono_ms()};
     return true;
 }
 

@@ -13,6 +13,7 @@ struct generation {
     uint32_t number; /* 0: none */
     struct conf *conf;
     struct tls_server *tls; /* NULL if nothing listens with TLS */
+    uint64_t certificates;  /* fingerprint of the files as they were just before loading */
     int64_t since;          /* monotonic ms */
 };
 

@@ -37,6 +37,7 @@ struct supervisor {
     int ready[2];
     int64_t tickets_at; /* when the ticket key is rotated next */
     int64_t look_at;    /* hourly look at the certificates */
+    int64_t looked_at;  /* when posts were last looked at: what waits beyond it wakes us */
     int64_t kill_at;    /* while stopping: patience ends */
     bool announced;     /* event=ready was said for the service */
     bool reload_wanted;
@@ -101,7 +102,7 @@ static bool fill(struct supervisor *s, const struct generation *g, enum shm_role
 {
     if (crew_find(&s->crew, role, index, g->number))
         return true;
-    if (now_ms() < crew_post(&s->crew, role, index)->start_at)
+    if (s->looked_at < crew_post(&s->crew, role, index)->start_at)
         return true;
     return start(s, g, role, index);
 }
@@ -215,7 +216,7 @@ static void finish_reload(struct supervisor *s)
     s->next = (struct generation){0};
     log_setup("supervisor", s->current.conf->log_level);
     sockets_trim(&s->sockets, s->current.conf);
-    watch_files(&s->watch, s->current.conf);
+    watch_files(&s->watch, s->current.conf, s->current.certificates, now_ms());
     announce_certificates(&s->current);
     crew_tell(&s->crew, SIGQUIT, worker_not_of, s->current.number);
     crew_tell(&s->crew, SIGTERM, any_prober, 0);
@@ -334,6 +335,7 @@ static void announce(struct supervisor *s)
 /* One step towards what should be. False in a child that has run its role. */
 static bool advance(struct supervisor *s)
 {
+    s->looked_at = now_ms();
     on_time(s);
     on_certificates(s);
     if (s->stopping)
@@ -369,9 +371,9 @@ static int patience(const struct supervisor *s)
     earlier(&at, s->watch.quiet_at);
     earlier(&at, s->kill_at);
     for (unsigned i = 0; i < CREW_WORKERS_MAX; i++)
-        if (s->crew.worker[i].start_at > now)
+        if (s->crew.worker[i].start_at > s->looked_at)
             earlier(&at, s->crew.worker[i].start_at);
-    if (s->crew.prober.start_at > now)
+    if (s->crew.prober.start_at > s->looked_at)
         earlier(&at, s->crew.prober.start_at);
     if (s->next.number)
         earlier(&at, s->next.since + START_PATIENCE + 1);
@@ -435,7 +437,7 @@ static bool supervisor_init(struct supervisor *s, struct conf **conf)
     *conf = NULL;
     rotate_tickets(s);
     s->look_at = now_ms() + HOUR;
-    watch_files(&s->watch, s->current.conf);
+    watch_files(&s->watch, s->current.conf, s->current.certificates, now_ms());
     announce_certificates(&s->current);
     return true;
 }

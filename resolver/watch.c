@@ -40,7 +40,7 @@ static uint64_t mark(uint64_t so_far, const char *path)
     return hash_siphash(&(struct hash_key){0}, facts, sizeof facts);
 }
 
-static uint64_t fingerprint(const struct conf *conf)
+uint64_t watch_fingerprint(const struct conf *conf)
 {
     uint64_t f = 0;
     for (unsigned i = 0; i < conf->tls.count; i++)
@@ -55,7 +55,7 @@ static void watch_folder_of(struct watch *w, const char *path)
         inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB);
 }
 
-void watch_files(struct watch *w, const struct conf *conf)
+void watch_files(struct watch *w, const struct conf *conf, uint64_t loaded, int64_t now)
 {
     /* A fresh descriptor drops the folders of the former config. */
     watch_fini(w);
@@ -64,7 +64,8 @@ void watch_files(struct watch *w, const struct conf *conf)
         watch_folder_of(w, conf->tls.certificates[i].chain);
         watch_folder_of(w, conf->tls.certificates[i].key);
     }
-    w->seen = fingerprint(conf);
+    w->seen = loaded;
+    w->quiet_at = now + QUIET;
 }
 
 void watch_read(struct watch *w, int64_t now)
@@ -79,7 +80,7 @@ bool watch_changed(struct watch *w, const struct conf *conf, int64_t now)
     if (!w->quiet_at || now < w->quiet_at)
         return false;
     w->quiet_at = 0;
-    uint64_t f = fingerprint(conf);
+    uint64_t f = watch_fingerprint(conf);
     bool changed = f != w->seen;
     w->seen = f;
     return changed;

@@ -15,8 +15,11 @@ struct watch {
 
 void watch_init(struct watch *w);
 void watch_fini(struct watch *w);
-/* Watches conf's certificate files from now on, as they are now. */
-void watch_files(struct watch *w, const struct conf *conf);
+/* What conf's certificate files are now: to be taken before they are loaded. */
+uint64_t watch_fingerprint(const struct conf *conf);
+/* Watches conf's certificate files from now on; loaded is the fingerprint of those in use. Looks once a
+ * second from now, in case they changed since. */
+void watch_files(struct watch *w, const struct conf *conf, uint64_t loaded, int64_t now);
 /* Call when fd is readable. */
 void watch_read(struct watch *w, int64_t now);
 /* Whether it is time to look, and the files differ from those in use. They then count as seen. */

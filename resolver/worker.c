@@ -58,6 +58,24 @@ static void on_drain_timeout(struct ev_loop *loop, ev_timer *t, int events)
     leave(w);
 }
 
+static void on_back_drained(void *self)
+{
+    (void)self;
+}
+
+/* A newer generation serves the same sockets: the operator is to see it and not us, and an address that the
+ * config no longer has is free once the supervisor closes it. */
+static void leave_sockets(struct worker *w)
+{
+    front_drain(w->back, on_back_drained, NULL);
+    for (unsigned i = 0; i < w->env->socket_count; i++)
+        close(w->env->sockets[i].fd);
+    if (w->env->metrics_fd >= 0)
+        close(w->env->metrics_fd);
+    if (w->env->control_fd >= 0)
+        close(w->env->control_fd);
+}
+
 static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
 {
     (void)events;
@@ -71,6 +89,8 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
     ev_timer_set(&w->drain_timer, (double)w->env->conf->limits.drain_timeout / 1000, 0);
     ev_timer_start(loop, &w->drain_timer);
     front_drain(w->front, on_drained, w);
+    if (s->signum == SIGQUIT)
+        leave_sockets(w);
 }
 
 static void watch_signals(struct worker *w)

@@ -31,7 +31,6 @@ void shm_free(struct shm **s)
 {
     if (!*s)
         return;
-    explicit_bzero(&(*s)->tickets, sizeof(*s)->tickets);
     munmap(*s, sizeof **s);
     *s = NULL;
 }

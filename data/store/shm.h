@@ -11,7 +11,8 @@
 #include "data/base/hash.h"
 #include "data/base/metric.h"
 
-enum { SHM_SLOTS = 128, TICKET_KEYS = 3 };
+/* Room for three generations of 64 workers; a slot number fits a byte. */
+enum { SHM_SLOTS = 200, TICKET_KEYS = 3 };
 
 /* A TLS session-ticket key (RFC 5077 4): all from the kernel's randomness, never on disk. */
 struct ticket_key {
@@ -51,6 +52,8 @@ struct shm {
 /* Anonymous shared memory, kept out of core dumps, zeroed but for a random cache_hash; NULL and errno on
  * failure. The ring is empty: ticket_rotate it before the first fork. */
 struct shm *shm_new(void);
+/* Unmaps it for the calling process; what others see stays. The kernel wipes the pages when the last has
+ * gone. */
 void shm_free(struct shm **s);
 
 static inline uint32_t shm_load(const uint32_t *counter)

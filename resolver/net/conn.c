@@ -414,6 +414,12 @@ static bool wants_input(const struct conn *c)
 static bool end_of_input(struct conn *c)
 {
     c->eof = true;
+    /* A client that has said all it had to say still wants the rest of its answer. */
+    if (c->left || c->blocked) {
+        c->closing = true;
+        watch(c, EV_WRITE);
+        return true;
+    }
     if (!c->protocol || !c->protocol->eof(c->self))
         return false;
     watch(c, c->io.events & EV_WRITE);

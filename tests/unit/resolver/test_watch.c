@@ -38,7 +38,7 @@ static int setup(void **state)
     conf.tls.certificates = &certificate;
     conf.tls.count = 1;
     watch_init(&watch);
-    watch_files(&watch, &conf);
+    watch_files(&watch, &conf, watch_fingerprint(&conf), 1000);
     return watch.fd < 0 ? -1 : 0;
 }
 
@@ -63,6 +63,17 @@ static void quiet_is_no_change(void **state)
 {
     (void)state;
     assert_false(watch_changed(&watch, &conf, 5000));
+}
+
+/* Certificates are loaded some time before they are watched. */
+static void a_change_before_watching_counts(void **state)
+{
+    (void)state;
+    uint64_t loaded = watch_fingerprint(&conf);
+    put(key, "renewed early");
+    watch_files(&watch, &conf, loaded, 5000);
+    assert_false(watch_changed(&watch, &conf, 5500));
+    assert_true(watch_changed(&watch, &conf, 6000));
 }
 
 static void a_new_file_counts_after_a_second(void **state)
@@ -96,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quiet_is_no_change),
+        cmocka_unit_test(a_change_before_watching_counts),
         cmocka_unit_test(a_new_file_counts_after_a_second),
         cmocka_unit_test(a_rename_counts),
         cmocka_unit_test(a_neighbour_does_not),
