@@ -3,6 +3,7 @@
 #include "resolver/generation.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -46,6 +47,10 @@ static bool roots_readable(const struct conf *conf, char *error, size_t cap)
 
 bool generation_check(const struct conf *conf, char *error, size_t cap)
 {
+    if (conf->user && !getpwnam(conf->user)) {
+        snprintf(error, cap, "user: no account %s", conf->user);
+        return false;
+    }
     if (needs_tls(conf)) {
         struct tls_server *tls = load_tls(conf, NULL, error, cap);
         if (!tls)

@@ -22,7 +22,7 @@ struct generation {
 bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,
                      char *error, size_t cap);
 void generation_fini(struct generation *g);
-/* What `polynyad -n` checks besides the config's text: certificates and pinned roots. */
+/* What `polynyad -n` checks besides the config's text: the account, certificates and pinned roots. */
 bool generation_check(const struct conf *conf, char *error, size_t cap);
 
 #endif

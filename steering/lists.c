@@ -15,6 +15,7 @@ struct lists {
     struct store *store;
     struct guard *guard;
     struct hash_key key; /* of the snapshots' tables of names */
+    int64_t next_expiry; /* of a registration in the snapshot; INT64_MAX: none */
     unsigned count;
     struct subscription sub[];
 };
@@ -58,19 +59,42 @@ static const struct kept_documents *documents_with(const struct lists *l, unsign
     return o->documents;
 }
 
-static uint8_t *compile(const struct lists *l, const struct offer *o, unsigned which, size_t *len)
+/* Copies the sites that have not expired at now: an expired one must not stand before the same name of a
+ * later list. Notes when the first of them expires. */
+static size_t live_sites(struct lists *l, const struct kept_documents *d, int64_t now,
+                         struct view_source_site *out)
 {
-    struct view_source *sources = calloc(l->count + 1, sizeof *sources);
     size_t n = 0;
-    if (!sources)
-        return NULL;
+    for (size_t i = 0; i < d->result.site_count; i++) {
+        int64_t expires = d->result.sites[i].registration->expires;
+        if (expires <= now)
+            continue;
+        out[n++] = d->result.sites[i];
+        l->next_expiry = expires < l->next_expiry ? expires : l->next_expiry;
+    }
+    return n;
+}
+
+static uint8_t *compile(struct lists *l, const struct offer *o, unsigned which, int64_t now, size_t *len)
+{
+    size_t n = 0, used = 0, total = 1;
     for (unsigned i = 0; i < l->count; i++) {
         const struct kept_documents *d = documents_with(l, i, o, which);
-        if (d)
-            sources[n++] = (struct view_source){l->sub[i].conf->name, &d->result.list, d->result.sites,
-                                                d->result.site_count};
+        total += d ? d->result.site_count : 0;
     }
-    uint8_t *block = view_compile(sources, n, &l->key, len);
+    struct view_source *sources = calloc(l->count + 1, sizeof *sources);
+    struct view_source_site *sites = calloc(total, sizeof *sites);
+    l->next_expiry = INT64_MAX;
+    for (unsigned i = 0; sources && sites && i < l->count; i++) {
+        const struct kept_documents *d = documents_with(l, i, o, which);
+        if (!d)
+            continue;
+        size_t live = live_sites(l, d, now, sites + used);
+        sources[n++] = (struct view_source){l->sub[i].conf->name, &d->result.list, sites + used, live};
+        used += live;
+    }
+    uint8_t *block = sources && sites ? view_compile(sources, n, &l->key, len) : NULL;
+    free(sites);
     free(sources);
     return block;
 }
@@ -112,8 +136,9 @@ static enum store_result put_offer(struct store_txn *t, const struct subscriptio
     if (result == STORE_OK)
         result = state_put(t, list, STATE_ROOT, root->file);
     if (result == STORE_OK && o->documents)
-        result = put_documents(t, list, o->documents);
-    return result;
+        return put_documents(t, list, o->documents);
+    struct state_floor floor = subscription_floor(s, o);
+    return result == STORE_OK ? state_put(t, list, STATE_FLOOR, bytes_of(&floor, sizeof floor)) : result;
 }
 
 /* One transaction for all an update changes; o NULL: the snapshot alone. */
@@ -134,10 +159,10 @@ static enum store_result commit(struct lists *l, const struct offer *o, unsigned
     return result;
 }
 
-static bool store_update(struct lists *l, const struct offer *o, unsigned which)
+static bool store_update(struct lists *l, const struct offer *o, unsigned which, int64_t now)
 {
     size_t len = 0;
-    uint8_t *block = compile(l, o, which, &len);
+    uint8_t *block = compile(l, o, which, now, &len);
     if (!block) {
         log_error("steering.not-compiled", "text=\"out of memory, or the lists are too large together\"");
         return false;
@@ -220,7 +245,7 @@ struct lists *lists_new(const struct conf *conf, struct shm *shm, int64_t now)
         log_error("steering.no-suffixes", "text=\"no public suffix list\"");
     l->store = l->guard ? open_store(conf->state_dir) : NULL;
     /* Even without any list there is a snapshot: an empty one takes back what an earlier config had. */
-    if (l->store && start_subscriptions(l, now) && store_update(l, NULL, 0)) {
+    if (l->store && start_subscriptions(l, now) && store_update(l, NULL, 0, now)) {
         set_metrics(l, now);
         return l;
     }
@@ -257,7 +282,7 @@ void lists_update(struct lists *l, int64_t now, bool all)
         if (!offer_of(l, i, now, all, &o))
             continue;
         bool fresh = o.documents != NULL;
-        if (!store_update(l, &o, i)) {
+        if (!store_update(l, &o, i, now)) {
             offer_drop(&o);
             continue;
         }
@@ -265,5 +290,7 @@ void lists_update(struct lists *l, int64_t now, bool all)
         if (fresh)
             tell_accepted(&l->sub[i], &l->sub[i].documents->result);
     }
+    if (now >= l->next_expiry)
+        store_update(l, NULL, 0, now);
     set_metrics(l, now);
 }

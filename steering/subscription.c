@@ -126,6 +126,18 @@ static struct trust_input input_of(struct subscription *s, const struct root *ro
     };
 }
 
+/* Puts the stored seqs, copied into arena, into in; false without memory. */
+static bool give_seqs(const struct subscription *s, const struct judge *judge, struct arena *arena,
+                      struct trust_input *in)
+{
+    struct seq_list seqs = {.arena = arena};
+    if (state_each_seq(judge->t, s->conf->name, collect_seq, &seqs) != STORE_OK || seqs.failed)
+        return false;
+    in->seqs = seqs.seq;
+    in->seq_count = seqs.count;
+    return true;
+}
+
 /* Believes again what was accepted before, as far as this root covers it. */
 static struct kept_documents *verify_stored(struct subscription *s, const struct root *root,
                                             const struct judge *judge, struct refusal *why)
@@ -140,8 +152,9 @@ static struct kept_documents *verify_stored(struct subscription *s, const struct
         d->list = arena_copy(&d->arena, list);
         d->delegations = arena_copy(&d->arena, delegations);
         struct trust_input in = input_of(s, root, judge, TRUST_STORED, d);
-        ok = d->list.data && d->delegations.data ? trust_list(&in, &d->arena, &d->result, why)
-                                                 : refuse(why, REFUSAL_NO_MEMORY, "stored list");
+        ok = d->list.data && d->delegations.data && give_seqs(s, judge, &d->arena, &in)
+                 ? trust_list(&in, &d->arena, &d->result, why)
+                 : refuse(why, REFUSAL_NO_MEMORY, "stored list");
     }
     if (!ok)
         documents_free(&d);
@@ -227,6 +240,14 @@ void subscription_start(struct subscription *s, const struct conf_list *conf, co
         tell_refused(s, "stored", &why);
 }
 
+struct state_floor subscription_floor(const struct subscription *s, const struct offer *o)
+{
+    struct state_floor floor = s->floor;
+    if (o->root)
+        carry_floor(&floor, &s->root->root, &o->root->root);
+    return floor;
+}
+
 static struct kept_root *next_root(const struct root *current, struct bytes file, struct refusal *why)
 {
     struct kept_root *r = root_new();
@@ -267,13 +288,10 @@ static bool judge_list(struct subscription *s, const struct judge *judge, const 
                        struct kept_documents **d, struct refusal *why)
 {
     struct trust_input in = input_of(s, root, judge, TRUST_FRESH, *d);
-    struct seq_list seqs = {.arena = &(*d)->arena};
     carry_floor(&in.floor, &s->root->root, root);
-    if (state_each_seq(judge->t, s->conf->name, collect_seq, &seqs) != STORE_OK || seqs.failed)
+    if (!give_seqs(s, judge, &(*d)->arena, &in))
         return refuse(why, REFUSAL_NO_MEMORY, "seqs");
     in.recheck = !s->documents || root != &s->root->root;
-    in.seqs = seqs.seq;
-    in.seq_count = seqs.count;
     if (!trust_list(&in, &(*d)->arena, &(*d)->result, why))
         return false;
     if (!(*d)->result.unchanged)
@@ -322,9 +340,13 @@ static void judge_again(struct subscription *s, const struct judge *judge, struc
     if (!o->root || o->documents || !s->documents)
         return;
     o->documents = verify_stored(s, &o->root->root, judge, &why);
-    o->revoked = !o->documents;
-    if (o->revoked)
-        tell_refused(s, "stored", &why);
+    if (o->documents)
+        return;
+    /* What could not be judged was not revoked: the root waits for the next look. */
+    o->revoked = why.why != REFUSAL_NONE && why.why != REFUSAL_NO_MEMORY;
+    if (!o->revoked)
+        root_free(&o->root);
+    tell_refused(s, "stored", &why);
 }
 
 bool subscription_try(struct subscription *s, const struct judge *judge, bool all, struct offer *out)

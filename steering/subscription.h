@@ -58,6 +58,8 @@ void subscription_fini(struct subscription *s);
 /* Tries the URLs in order until one has a list that is accepted or already is; logs and counts what is
  * refused. all false: looks only if some file has changed. True if there is anything in out. */
 bool subscription_try(struct subscription *s, const struct judge *judge, bool all, struct offer *out);
+/* The versions that bind once the offer is taken, where it brings a root but no documents. */
+struct state_floor subscription_floor(const struct subscription *s, const struct offer *o);
 /* The offer was stored. */
 void subscription_take(struct subscription *s, struct offer *o);
 void offer_drop(struct offer *o);

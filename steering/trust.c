@@ -45,6 +45,9 @@ bool trust_role_continues(const struct root *a, const struct root *b, enum root_
 static bool check_times(const struct trust_input *in, int64_t issued, int64_t expires, int64_t life,
                         struct refusal *why)
 {
+    /* Without an issue time a stored document's life cannot be told from a clock that is not yet set. */
+    if (in->mode == TRUST_STORED && !issued)
+        return true;
     int64_t from = issued ? issued : in->now;
     if (expires - from > life)
         return refuse(why, REFUSAL_LONG_LIFE, "expires");
@@ -161,7 +164,13 @@ static bool check_seq(const struct trust_input *in, const struct registration *r
     struct trust_seq key = {.domain = reg->domain};
     const struct trust_seq *seen =
         in->seq_count ? bsearch(&key, in->seqs, in->seq_count, sizeof *in->seqs, compare_seqs) : NULL;
-    if (!seen || memcmp(seen->value.key, d->key.key, sizeof d->key.key) != 0 || reg->seq >= seen->value.seq)
+    bool ours = seen && memcmp(seen->value.key, d->key.key, sizeof d->key.key) == 0;
+    /* A stored list also holds what was refused in it when it was fresh: only what was accepted is believed
+     * again. */
+    if (in->mode == TRUST_STORED && (!ours || reg->seq != seen->value.seq))
+        return refuse(why, REFUSAL_ROLLED_BACK, "seq %llu is not the one accepted",
+                      (unsigned long long)reg->seq);
+    if (!ours || reg->seq >= seen->value.seq)
         return true;
     return refuse(why, REFUSAL_ROLLED_BACK, "seq %llu after %llu", (unsigned long long)reg->seq,
                   (unsigned long long)seen->value.seq);

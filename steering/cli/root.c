@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct new_options {
     struct cli_words role[ROOT_ROLE_COUNT]; /* in the order of enum root_role */
@@ -138,12 +139,25 @@ static bool root_fill(struct cli *c, const struct new_options *o, struct root *r
     return cli_expiry(c, o->expires, "365d", cli_now(o->now), &r->expires);
 }
 
-static void tell_signatures(const char *path, const struct envelope *e, const struct root *r)
+static void tell_count(const char *path, const struct envelope *e, const struct role *role, const char *whose)
 {
-    const struct role *role = &r->roles[ROOT_ROLE_ROOT];
     unsigned have = envelope_signers(e, role->keys, role->count);
-    printf("%s: %u of %u signatures%s\n", path, have, role->threshold,
-           have < role->threshold ? "; sign with more root keys: polynya root sign" : "");
+    printf("%s: %u of %u signatures%s%s\n", path, have, role->threshold, whose,
+           have < role->threshold ? "; sign with more of them: polynya root sign" : "");
+}
+
+/* Resolvers want the threshold of this root and of the one before it, which stands beside it as a rule. */
+static void tell_signatures(struct cli *c, const char *path, const struct envelope *e, const struct root *r)
+{
+    tell_count(path, e, &r->roles[ROOT_ROLE_ROOT], r->version > 1 ? " of its own root keys" : "");
+    const char *slash = strrchr(path, '/');
+    const char *before = arena_printf(&c->arena, "%.*sroot-%" PRIu64 ".json",
+                                      slash ? (int)(slash + 1 - path) : 0, path, r->version - 1);
+    struct envelope sealed;
+    struct root previous;
+    if (r->version > 1 && before && access(before, R_OK) == 0 &&
+        document_load_root(c, before, &sealed, &previous))
+        tell_count(path, e, &previous.roles[ROOT_ROLE_ROOT], " of the root keys before it");
 }
 
 static int run_new(struct cli *c, const void *given)
@@ -161,7 +175,7 @@ static int run_new(struct cli *c, const void *given)
     const char *path = cli_path(c, o->out ? o->out : ".", name);
     if (!document_sign(c, &e, &by) || !document_save(c, path, &e, false))
         return CLI_FAILED;
-    tell_signatures(path, &e, &r);
+    tell_signatures(c, path, &e, &r);
     return CLI_OK;
 }
 
@@ -196,7 +210,7 @@ static int run_sign(struct cli *c, const void *given)
                                   .role = "root"};
     if (!document_sign(c, &e, &by) || !document_save(c, path, &e, true))
         return CLI_FAILED;
-    tell_signatures(path, &e, &r);
+    tell_signatures(c, path, &e, &r);
     return CLI_OK;
 }
 

@@ -160,6 +160,40 @@ def test_open_requests_survive_a_reload(polynya, upstream, ca):
         c.wait_closed()
 
 
+
+def only_current(daemon):
+    """Until the workers of older generations have ended."""
+    wait_until(lambda: len({p["generation"] for p in daemon.status()["processes"] if p["role"] == "worker"}) == 1,
+               "the old workers to end")
+
+
+def test_tickets_outlive_a_reload(polynya, ca):
+    context = doh.tls_context(ca)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with doh.H2(doh.connect(polynya.port, context=context)) as c:
+        c.ask(doh.question("ticket.example"))
+        session = c.sock.session
+    polynya.reload()
+    only_current(polynya)
+    plain = socket.create_connection(("127.0.0.1", polynya.port), 10)
+    with context.wrap_socket(plain, server_hostname="localhost", session=session) as again:
+        assert again.session_reused
+
+
+def test_the_new_generation_alone_tells_its_health(polynya, upstream, ca):
+    gate = Gate()
+    upstream.script("slow.example", hold(gate, answer("A 192.0.2.5")))
+    with doh.h2_tls(polynya.port, ca) as c:
+        stream = c.get(doh.question("slow.example"))
+        upstream.wait_seen("slow.example")
+        polynya.reload()
+        while c.goaway is None:
+            assert c.step()
+        assert {polynya.admin("/health")[0] for _ in range(40)} == {200}
+        gate.set()
+        assert addresses(c.wait(stream)) == ["192.0.2.5"]
+
+
 @pytest.mark.parametrize("text", ["", "listen: [\n", "nonsense: 1\n", "workers: 0\n"])
 def test_bad_config_leaves_the_running_one(polynya, ca, text):
     polynya.expect_errors(r"event=reload\.refused")

@@ -125,6 +125,17 @@ static void a_list_is_taken_and_survives_without_its_feed(void **state)
     assert_int_equal(stop_and_look(f, "outlet.example"), 1);
 }
 
+static void an_expired_registration_leaves_the_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    lists_update(f->lists, NOW, true);
+    lists_update(f->lists, NOW + 20 * DAY - 1, false);
+    assert_int_equal(stored_version(f, "outlet.example"), 1);
+    lists_update(f->lists, NOW + 20 * DAY, false);
+    assert_int_equal(stop_and_look(f, "outlet.example"), 0);
+}
+
 static void the_same_list_is_not_stored_again(void **state)
 {
     struct fixture *f = *state;
@@ -155,6 +166,9 @@ static void older_lists_are_refused_after_a_restart_too(void **state)
     start(f);
     lists_update(f->lists, NOW, true);
     assert_int_equal(stop_and_look(f, "outlet.example"), 0);
+    /* Nor does it come back with what is stored. */
+    start(f);
+    assert_int_equal(stop_and_look(f, "outlet.example"), 0);
     publish(f, 7, 5, "\"@\"");
     start(f);
     lists_update(f->lists, NOW, true);
@@ -179,6 +193,7 @@ static void a_half_written_list_changes_nothing(void **state)
 static void a_new_root_is_walked_to_and_revokes(void **state)
 {
     struct fixture *f = *state;
+    publish(f, 50, 1, "\"@\"");
     start(f);
     lists_update(f->lists, NOW, true);
     struct minisign_secret old = f->w.publisher;
@@ -294,6 +309,7 @@ int main(void)
         T(the_same_list_is_not_stored_again),
         T(older_lists_are_refused_after_a_restart_too),
         T(a_half_written_list_changes_nothing),
+        T(an_expired_registration_leaves_the_snapshot),
         T(a_new_root_is_walked_to_and_revokes),
         T(a_foreign_state_file_is_set_aside),
         T(an_unreadable_pin_keeps_what_was_accepted),
