@@ -8,14 +8,14 @@
 struct guard {
     psl_ctx_t *suffixes;
     size_t denied_count;
-    struct guard_net denied[];
+    struct ip_net denied[];
 };
 
 /* IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), every block that is not plain global
  * unicast, multicast and class E included. Of IPv6 only 2000::/3 is global unicast (RFC 4291 2.4): what lies
  * outside needs no row. Blocks that are delegated to anycast services (AS112) are no place for a mirror
  * either. */
-static const struct guard_net special[] = {
+static const struct ip_net special[] = {
     {{4, {0}}, 8},
     {{4, {10}}, 8},
     {{4, {100, 64}}, 10},
@@ -40,41 +40,31 @@ static const struct guard_net special[] = {
     {{16, {0x3f, 0xff}}, 20},
 };
 
-static const struct guard_net global_v6 = {{16, {0x20}}, 3};
-static const struct guard_net mapped_v4 = {{16, {[10] = 0xff, [11] = 0xff}}, 96};
-
-static bool within(const struct ip *ip, const struct guard_net *net)
-{
-    if (ip->len != net->ip.len || net->bits > 8 * ip->len)
-        return false;
-    unsigned whole = net->bits / 8, rest = net->bits % 8;
-    if (memcmp(ip->addr, net->ip.addr, whole) != 0)
-        return false;
-    return rest == 0 || (ip->addr[whole] ^ net->ip.addr[whole]) >> (8 - rest) == 0;
-}
+static const struct ip_net global_v6 = {{16, {0x20}}, 3};
+static const struct ip_net mapped_v4 = {{16, {[10] = 0xff, [11] = 0xff}}, 96};
 
 bool guard_is_global(const struct ip *ip)
 {
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-        if (within(ip, &special[i]))
+        if (ip_within(ip, &special[i]))
             return false;
-    return ip->len == 4 || within(ip, &global_v6);
+    return ip->len == 4 || ip_within(ip, &global_v6);
 }
 
 bool guard_is_denied(const struct guard *g, const struct ip *ip)
 {
     struct ip plain = *ip;
-    if (within(ip, &mapped_v4)) {
+    if (ip_within(ip, &mapped_v4)) {
         plain.len = 4;
         memcpy(plain.addr, ip->addr + 12, 4);
     }
     for (size_t i = 0; i < g->denied_count; i++)
-        if (within(&plain, &g->denied[i]))
+        if (ip_within(&plain, &g->denied[i]))
             return true;
     return false;
 }
 
-struct guard *guard_new(const struct guard_net *denied, size_t count)
+struct guard *guard_new(const struct ip_net *denied, size_t count)
 {
     struct guard *g = malloc(sizeof *g + count * sizeof *denied);
     if (!g)

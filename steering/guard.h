@@ -12,15 +12,9 @@
 
 struct guard;
 
-/* A network the operator denies: the first `bits` of ip. */
-struct guard_net {
-    struct ip ip;
-    uint8_t bits;
-};
-
-/* Loads Debian's public suffix list, or the one built into libpsl if that is newer. denied is copied, may be
- * empty. NULL without memory or without any list. */
-struct guard *guard_new(const struct guard_net *denied, size_t count);
+/* Loads Debian's public suffix list, or the one built into libpsl if that is newer. denied, what the operator
+ * denies, is copied, may be empty. NULL without memory or without any list. */
+struct guard *guard_new(const struct ip_net *denied, size_t count);
 void guard_free(struct guard **g);
 
 /* True for global unicast addresses: outside of the IANA special-purpose registries, for IPv6 within

@@ -240,7 +240,7 @@ struct lists *lists_new(const struct conf *conf, struct shm *shm, int64_t now)
     l->conf = conf;
     l->shm = shm;
     random_fill(&l->key, sizeof l->key);
-    l->guard = guard_new(NULL, 0);
+    l->guard = guard_new(conf->steering.deny, conf->steering.deny_count);
     if (!l->guard)
         log_error("steering.no-suffixes", "text=\"no public suffix list\"");
     l->store = l->guard ? open_store(conf->state_dir) : NULL;

@@ -199,6 +199,38 @@ bool ip_equal(const struct ip *a, const struct ip *b)
     return a->len == b->len && memcmp(a->addr, b->addr, a->len) == 0;
 }
 
+bool ip_within(const struct ip *ip, const struct ip_net *net)
+{
+    unsigned whole = net->bits / 8, rest = net->bits % 8;
+    if (ip->len != net->ip.len || memcmp(ip->addr, net->ip.addr, whole) != 0)
+        return false;
+    return rest == 0 || (ip->addr[whole] ^ net->ip.addr[whole]) >> (8 - rest) == 0;
+}
+
+bool ip_net_parse(struct bytes text, struct ip_net *out)
+{
+    const uint8_t *slash = text.len ? memchr(text.data, '/', text.len) : NULL;
+    struct bytes address = bytes_of(text.data, slash ? (size_t)(slash - text.data) : text.len);
+    uint64_t bits;
+    if (!ip_parse(address, &out->ip))
+        return false;
+    bits = out->ip.len * 8u;
+    if (slash && !uint_parse(bytes_of(slash + 1, text.len - address.len - 1), bits, &bits))
+        return false;
+    out->bits = (uint8_t)bits;
+    for (unsigned i = out->bits; i < out->ip.len * 8u; i++)
+        if (out->ip.addr[i / 8] & 0x80 >> i % 8)
+            return false;
+    return true;
+}
+
+void ip_net_format(const struct ip_net *net, char out[IP_NET_TEXT_MAX])
+{
+    char ip[IP_TEXT_MAX];
+    ip_format(&net->ip, ip);
+    snprintf(out, IP_NET_TEXT_MAX, "%s/%u", ip, net->bits);
+}
+
 void sock_addr_of(const struct ip *ip, uint16_t port, union sock_addr *out)
 {
     *out = (union sock_addr){0};

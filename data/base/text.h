@@ -25,7 +25,13 @@ struct ip {
     uint8_t addr[16];
 };
 
-enum { IP_TEXT_MAX = 46, SOCK_ADDR_TEXT_MAX = 128, TIME_TEXT_MAX = 21 };
+/* A network: the first `bits` of ip; the rest of it is zero. */
+struct ip_net {
+    struct ip ip;
+    uint8_t bits;
+};
+
+enum { IP_TEXT_MAX = 46, IP_NET_TEXT_MAX = 50, SOCK_ADDR_TEXT_MAX = 128, TIME_TEXT_MAX = 21 };
 
 /* Either alphabet (RFC 4648 4 and 5), with or without padding; line breaks and other bytes refused.
  * Returns bytes written, or -1 if malformed or longer than cap. */
@@ -51,6 +57,11 @@ bool uint_parse(struct bytes text, uint64_t max, uint64_t *out);
 bool ip_parse(struct bytes text, struct ip *out);
 void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]);
 bool ip_equal(const struct ip *a, const struct ip *b);
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone. Refused if a bit behind the prefix is set: such a
+ * text is a mistake more often than not. */
+bool ip_net_parse(struct bytes text, struct ip_net *out);
+void ip_net_format(const struct ip_net *net, char out[IP_NET_TEXT_MAX]);
+bool ip_within(const struct ip *ip, const struct ip_net *net);
 /* "192.0.2.1:443", "[2001:db8::1]:443"; without a port, default_port is taken (0: a port is required). */
 bool sock_addr_parse(struct bytes text, uint16_t default_port, union sock_addr *out);
 void sock_addr_format(const union sock_addr *a, char out[SOCK_ADDR_TEXT_MAX]);

@@ -81,6 +81,8 @@ struct conf {
     struct {
         struct conf_list *lists;
         unsigned list_count;
+        struct ip_net *deny; /* networks no mirror may be in, whatever the lists say */
+        unsigned deny_count;
         enum conf_dnssec dnssec;
         uint64_t poll; /* how often file: lists are looked at besides inotify */
     } steering;

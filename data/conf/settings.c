@@ -3,6 +3,11 @@
 #include "data/conf/settings.h"
 
 /* An entry that is a plain text, in the shape the other entries have. */
+/* The entry of a list of networks. */
+struct conf_net {
+    struct ip_net net;
+};
+
 struct conf_url {
     const char *text;
 };

@@ -22,6 +22,7 @@ enum setting_kind {
     KIND_NAME,    /* [a-z0-9-]{1,32} */
     KIND_ADDRESS, /* "192.0.2.1:443", "[2001:db8::1]:443" */
     KIND_SERVER,  /* the same, port 53 unless given */
+    KIND_NET,     /* "192.0.2.0/24", or an address alone */
     KIND_BOOL,
     KIND_LEVEL,
     KIND_PROTOCOL,

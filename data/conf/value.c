@@ -319,6 +319,27 @@ static void address_format(const struct setting *s, const void *at, struct write
     writer_printf(w, "\"%s\"", text);
 }
 
+static bool net_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s, (void)env;
+    struct ip_net net;
+    if (!ip_net_parse(bytes_str(text), &net))
+        return false;
+    memcpy(at, &net, sizeof net);
+    return true;
+}
+
+static void net_format(const struct setting *s, const void *at, struct writer *w)
+{
+    (void)s;
+    char text[IP_NET_TEXT_MAX];
+    struct ip_net net;
+    memcpy(&net, at, sizeof net);
+    ip_net_format(&net, text);
+    /* Quoted: YAML takes "::/0" for other things. */
+    writer_printf(w, "\"%s\"", text);
+}
+
 /* ---- the table ---- */
 
 static const struct kind kinds[] = {
@@ -337,6 +358,9 @@ static const struct kind kinds[] = {
                       address_format, NULL, NULL},
     [KIND_SERVER] = {"an IP address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53", server_parse,
                      address_format, NULL, NULL},
+    [KIND_NET] =
+        {"an address or a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
+         net_parse, net_format, NULL, NULL},
     [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},

@@ -419,6 +419,16 @@ def test_special_addresses_are_refused(make_polynya, truth, tmp_path, ca, mirror
     assert answers_of(daemon, ca) == {TRUTH}
 
 
+def test_denied_networks_are_refused(make_polynya, truth, tmp_path, ca):
+    """The operator's own word stands above the list's, and above allow-special-use."""
+    publisher = Publisher(tmp_path / "list")
+    publisher.site(NAME, M1, M2)
+    publisher.publish()
+    daemon = make_polynya(truth, steering=publisher.config() | {"deny": ["127.0.0.2/31"]})
+    daemon.program.wait_line(r"event=list\.site-refused .*denied")
+    assert answers_of(daemon, ca) == {TRUTH}
+
+
 def test_global_addresses_need_no_permission(make_polynya, truth, tmp_path, ca):
     publisher = Publisher(tmp_path / "list", strict=True)
     publisher.site(NAME, "m1,8.8.8.8,2620:fe::fe")

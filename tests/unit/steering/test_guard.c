@@ -60,7 +60,7 @@ static void no_public_suffix_passes(void **state)
 static void the_denylist_sees_through_mapped_addresses(void **state)
 {
     (void)state;
-    struct guard_net denied = {{4, {9, 9, 8}}, 23};
+    struct ip_net denied = {{4, {9, 9, 8}}, 23};
     struct guard *g = guard_new(&denied, 1);
     struct ip ip;
     static const struct {

@@ -300,7 +300,7 @@ static void special_use_is_lifted_on_demand_only(void **state)
     f->in.allow_special_use = true;
     assert_true(judge(f));
     assert_int_equal(f->out.site_count, 2);
-    struct guard_net denied = {{4, {127, 0, 0, 2}}, 32};
+    struct ip_net denied = {{4, {127, 0, 0, 2}}, 32};
     guard_free(&f->guard);
     f->guard = guard_new(&denied, 1);
     f->in.guard = f->guard;

@@ -114,6 +114,7 @@ static const char full[] = "state-dir: state\n"
                            "      root: root-1.json\n"
                            "      allow-special-use: true\n"
                            "    - {name: b-2, urls: ['file:b/'], root: /r}\n"
+                           "  deny: [192.0.2.0/24, '2001:db8::1']\n"
                            "  dnssec: override\n"
                            "metrics: {address: 127.0.0.1:9153}\n";
 
@@ -363,6 +364,9 @@ static void refuses_values_out_of_kind_or_range(void **state)
          "metrics.address: must be an IP address and a port such as 127.0.0.1:8443 or [::1]:8443"},
         {BASE "metrics: {address: '127.0.0.1:0'}",
          "metrics.address: must be an IP address and a port such as 127.0.0.1:8443 or [::1]:8443"},
+        {BASE "steering: {deny: [192.0.2.1/24]}", "steering.deny[0]: must be an address or a network such as "
+                                                  "192.0.2.0/24 or 2001:db8::/32, without bits "
+                                                  "behind its prefix"},
         {BASE "steering: {dnssec: maybe}", "steering.dnssec: must be honour or override"},
         {LIST_OF("name: A, urls: ['file:a/'], root: r"),
          "steering.lists[0].name: must be 1 to 32 of a-z, 0-9 and -"},
