@@ -267,22 +267,16 @@ static void serve_dns(struct engine *e, struct http_stream *s, const struct http
         http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
 }
 
-void engine_request(void *self, struct http_stream *s, const struct http_request *r)
+bool engine_request(struct engine *e, struct http_stream *s, const struct http_request *r)
 {
-    struct engine *e = self;
-    struct bytes rest = r->path;
-    if (!bytes_starts_with(r->path, e->path)) {
-        http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
-        return;
-    }
-    rest.data += e->path.len;
-    rest.len -= e->path.len;
-    if (rest.len == 0)
-        serve_dns(e, s, r, false);
-    else if (bytes_equal(rest, BYTES_LIT("/raw")))
-        serve_dns(e, s, r, true);
-    else
-        http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
+    if (!bytes_starts_with(r->path, e->path))
+        return false;
+    struct bytes rest = bytes_of(r->path.data + e->path.len, r->path.len - e->path.len);
+    bool raw = bytes_equal(rest, BYTES_LIT("/raw"));
+    if (rest.len != 0 && !raw)
+        return false;
+    serve_dns(e, s, r, raw);
+    return true;
 }
 
 /* Turns of the loop */

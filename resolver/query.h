@@ -21,8 +21,8 @@ struct engine;
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm);
 /* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
 void engine_free(struct engine **e, bool clean);
-/* The handler of public listeners: DoH, its raw path, and the static page; `self` is the engine. */
-void engine_request(void *self, struct http_stream *s, const struct http_request *r);
+/* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */
+bool engine_request(struct engine *e, struct http_stream *s, const struct http_request *r);
 
 /* For the admin listener. */
 void engine_cache_usage(struct engine *e, struct cache_usage *out);

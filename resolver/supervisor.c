@@ -424,7 +424,6 @@ static bool supervisor_init(struct supervisor *s, struct conf **conf)
         return false;
     }
     s->crew.shm = s->shm;
-    random_fill(&s->shm->cache_hash, sizeof s->shm->cache_hash);
     struct shm_slot *own = shm_slot_take(s->shm, SHM_SUPERVISOR, 0, 0);
     own->pid = getpid();
     metric_use_page(&own->page);

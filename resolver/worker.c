@@ -22,7 +22,6 @@ struct worker {
     struct admin *metrics, *control;
     struct http_handler public_handler, metrics_handler, control_handler;
     struct page page;
-    struct bytes doh_path;
     ev_signal stop[2];
     ev_timer drain_timer;
     bool clean; /* told by SIGTERM: the service stops */
@@ -32,9 +31,9 @@ struct worker {
 static void public_request(void *self, struct http_stream *s, const struct http_request *r)
 {
     struct worker *w = self;
-    if (bytes_starts_with(r->path, w->doh_path))
-        engine_request(w->engine, s, r);
-    else if (w->page.html.data && bytes_equal(r->path, BYTES_LIT("/")))
+    if (engine_request(w->engine, s, r))
+        return;
+    if (w->page.html.data && bytes_equal(r->path, BYTES_LIT("/")))
         page_respond(&w->page, s, r);
     else
         http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
@@ -190,7 +189,7 @@ static void worker_close(struct worker *w)
 
 int worker_run(const struct worker_env *env)
 {
-    struct worker w = {.env = env, .doh_path = bytes_str(env->conf->http.path)};
+    struct worker w = {.env = env};
     bool ok = worker_open(&w);
     if (!ok)
         log_error("worker.start", "why=\"%s\"", strerror(errno));
