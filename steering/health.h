@@ -70,7 +70,8 @@ void health_seal(uint8_t *block);
 /* May readers be sent there now? last_good false: up by our own probes, or forced up. last_good true: what
  * was good before the uplink failed; for when nothing else is usable and the uplink is dead. */
 bool health_usable(const struct health_record *r, bool last_good);
-/* Seconds in which the answer cannot become wrong by one address' counters: interval × probes still needed. */
+/* Seconds in which the answer cannot become wrong by one address' counters: interval × probes still needed.
+ */
 uint32_t health_ttl(const struct health_head *head, const struct health_record *r);
 
 #endif

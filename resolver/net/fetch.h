@@ -45,12 +45,12 @@ struct fetch_result {
 
 /* All texts are copied. */
 struct fetch_request {
-    const char *url;          /* https:// */
-    const struct ip *address; /* connect there, whatever the name resolves to; NULL: resolve, or proxy */
-    const char *etag;         /* If-None-Match; NULL: none */
-    size_t body_max;          /* bytes */
-    bool truncate;            /* more than body_max ends the request well; else it ends as TOO_LARGE */
-    uint32_t timeout;         /* ms, all together; slow bodies end by it, too */
+    const char *url;           /* https:// */
+    const struct ip *address;  /* connect there, whatever the name resolves to; NULL: resolve, or proxy */
+    const char *etag;          /* If-None-Match; NULL: none */
+    size_t body_max;           /* bytes */
+    bool truncate;             /* more than body_max ends the request well; else it ends as TOO_LARGE */
+    uint32_t timeout;          /* ms, all together; slow bodies end by it, too */
     uint32_t certificate_life; /* seconds the leaf must still be valid, else SSL_EXPIRES_SOON; 0: any */
     /* Called once, never before fetch_start returns; the request is gone when it is called. */
     void (*done)(void *self, const struct fetch_result *r);
