@@ -171,3 +171,30 @@ unsigned crew_count(const struct crew *c)
         n += c->child[i].pid != 0;
     return n;
 }
+
+/* A worker's loop turns at least ten times a second, by its cache's timer. */
+static bool stands_still(struct crew_child *x, int64_t patience, int64_t now, bool gap)
+{
+    uint64_t turns = metric_load(&x->slot->page, METRIC_LOOP_TURNS);
+    if (turns != x->turns || gap) {
+        x->turns = turns;
+        x->moved = now;
+    }
+    return now - x->moved >= patience;
+}
+
+void crew_watch(struct crew *c, int64_t patience, int64_t now)
+{
+    bool gap = now - c->watched > 2 * CREW_WATCH_EVERY;
+    c->watched = now;
+    for (unsigned i = 0; i < SHM_SLOTS; i++) {
+        struct crew_child *x = &c->child[i];
+        if (!x->pid || x->role != SHM_WORKER || !x->ready || !stands_still(x, patience, now, gap))
+            continue;
+        log_error("watchdog", "who=%s/%u pid=%d text=\"its event loop stands still: killed\"",
+                  role_name(x->role), x->index, (int)x->pid);
+        metric_count(METRIC_WATCHDOG_KILLS);
+        kill(x->pid, SIGKILL);
+        x->moved = now; /* it takes a moment to go */
+    }
+}

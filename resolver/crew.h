@@ -16,6 +16,8 @@ struct crew_child {
     unsigned index;
     uint32_t generation;
     int64_t started;
+    uint64_t turns; /* of its event loop, when crew_watch saw them move last */
+    int64_t moved;  /* when that was */
     bool ready;
     bool leaving; /* was told to end */
 };
@@ -34,6 +36,7 @@ struct crew {
     struct crew_post worker[CREW_WORKERS_MAX];
     struct crew_post prober;
     int64_t crashes[2]; /* when the last two workers died of a memory fault */
+    int64_t watched;    /* when crew_watch looked last */
 };
 
 struct crew_post *crew_post(struct crew *c, enum shm_role role, unsigned index);
@@ -52,5 +55,10 @@ bool crew_reap(struct crew *c, pid_t pid, int status, int64_t now, struct crew_c
 /* Two workers died of memory faults within a minute since the last call: a damaged cache file is likely. */
 bool crew_crash_loop(struct crew *c, int64_t now);
 unsigned crew_count(const struct crew *c);
+/* The watchdog: kills every worker that serves and whose event loop has not turned for `patience` ms; it is
+ * then restarted as any other that died. To be called at least every CREW_WATCH_EVERY ms: after a longer gap
+ * it was us who stood still, and everybody's patience begins anew. */
+enum { CREW_WATCH_EVERY = 1000 };
+void crew_watch(struct crew *c, int64_t patience, int64_t now);
 
 #endif

@@ -39,6 +39,7 @@ struct supervisor {
     int64_t look_at;    /* hourly look at the certificates */
     int64_t looked_at;  /* when posts were last looked at: what waits beyond it wakes us */
     int64_t kill_at;    /* while stopping: patience ends */
+    int64_t watch_at;   /* next look at the workers' loops */
     bool announced;     /* event=ready was said for the service */
     bool reload_wanted;
     bool certificates_changed;
@@ -314,6 +315,11 @@ static void on_time(struct supervisor *s)
         s->look_at = now + HOUR;
         s->watch.quiet_at = now;
     }
+    if (now >= s->watch_at) {
+        s->watch_at = now + CREW_WATCH_EVERY;
+        crew_watch(&s->crew, (int64_t)s->current.conf->limits.watchdog, now);
+        sd_notify(0, "WATCHDOG=1");
+    }
     if (s->next.number && now - s->next.since > START_PATIENCE)
         abandon_reload(s, "the new generation did not get ready in time");
     if (s->stopping && now >= s->kill_at) {
@@ -370,6 +376,7 @@ static int patience(const struct supervisor *s)
     earlier(&at, s->look_at);
     earlier(&at, s->watch.quiet_at);
     earlier(&at, s->kill_at);
+    earlier(&at, s->watch_at);
     for (unsigned i = 0; i < CREW_WORKERS_MAX; i++)
         if (s->crew.worker[i].start_at > s->looked_at)
             earlier(&at, s->crew.worker[i].start_at);

@@ -50,6 +50,12 @@ static inline void metric_reason(enum reason r)
     __atomic_store_n(&metric_page->reason[r], metric_page->reason[r] + 1, __ATOMIC_RELAXED);
 }
 
+/* What another process' page holds now. */
+static inline uint64_t metric_load(const struct metric_page *page, enum metric m)
+{
+    return __atomic_load_n(&page->value[m], __ATOMIC_RELAXED);
+}
+
 /* The metric over all pages: summed, or the greatest for LARGEST. */
 uint64_t metric_total(enum metric m, const struct metric_page *const *pages, size_t count);
 uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pages, size_t count);

@@ -101,6 +101,7 @@ struct conf {
         unsigned connections;            /* per process */
         unsigned connections_per_prefix; /* per process and client /32 or /64 */
         uint64_t drain_timeout;          /* how long an old generation may finish its streams */
+        uint64_t watchdog;               /* how long a worker's loop may stand still */
     } limits;
 };
 

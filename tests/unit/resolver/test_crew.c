@@ -118,6 +118,79 @@ static void strangers_are_none_of_ours(void **state)
     assert_false(crew_reap(&crew, 1, 0, 0, &was, &unexpected));
 }
 
+/* A worker that waits for its end; ready. */
+static struct crew_child *still_worker(int64_t now)
+{
+    struct shm_slot *slot;
+    pid_t pid = crew_fork(&crew, SHM_WORKER, 0, 1, &conf, now, &slot);
+    if (pid == 0)
+        for (;;)
+            pause();
+    struct crew_child *x = crew_find(&crew, SHM_WORKER, 0, 1);
+    assert_non_null(x);
+    x->ready = true;
+    return x;
+}
+
+static void end_worker(const struct crew_child *x, int expected)
+{
+    struct crew_child was;
+    bool unexpected;
+    int status;
+    pid_t pid = x->pid;
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), expected);
+    assert_true(crew_reap(&crew, pid, status, 0, &was, &unexpected));
+}
+
+/* The loop turns, and stops turning at `last`. */
+static void watch_until(struct crew_child *x, int64_t last, int64_t until)
+{
+    for (int64_t now = 1000; now <= until; now += CREW_WATCH_EVERY) {
+        if (now <= last)
+            x->slot->page.value[METRIC_LOOP_TURNS]++;
+        crew_watch(&crew, 5000, now);
+    }
+}
+
+static void a_still_worker_is_killed(void **state)
+{
+    (void)state;
+    struct crew_child *x = still_worker(0);
+    watch_until(x, 10000, 15000);
+    end_worker(x, SIGKILL);
+}
+
+static void a_turning_worker_is_let_live(void **state)
+{
+    (void)state;
+    struct crew_child *x = still_worker(0);
+    watch_until(x, 10000, 14000);
+    end_worker(x, SIGTERM);
+}
+
+/* Whoever stopped the whole machine stopped the watchdog, too. */
+static void a_gap_of_our_own_kills_nobody(void **state)
+{
+    (void)state;
+    struct crew_child *x = still_worker(0);
+    watch_until(x, 10000, 12000);
+    crew_watch(&crew, 5000, 100000);
+    crew_watch(&crew, 5000, 101000);
+    end_worker(x, SIGTERM);
+}
+
+static void who_is_not_ready_is_not_watched(void **state)
+{
+    (void)state;
+    struct crew_child *x = still_worker(0);
+    x->ready = false;
+    watch_until(x, 0, 60000);
+    end_worker(x, SIGTERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +199,10 @@ int main(void)
         cmocka_unit_test(who_was_told_to_leave_is_not_missed),
         cmocka_unit_test(memory_faults_close_together_are_a_loop),
         cmocka_unit_test(strangers_are_none_of_ours),
+        cmocka_unit_test(a_still_worker_is_killed),
+        cmocka_unit_test(a_turning_worker_is_let_live),
+        cmocka_unit_test(a_gap_of_our_own_kills_nobody),
+        cmocka_unit_test(who_is_not_ready_is_not_watched),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
