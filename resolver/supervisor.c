@@ -19,6 +19,7 @@
 
 #include "data/base/clock.h"
 #include "data/store/cache.h"
+#include "resolver/confine.h"
 #include "resolver/crew.h"
 #include "resolver/generation.h"
 #include "resolver/privilege.h"
@@ -70,6 +71,8 @@ static int run_role(struct supervisor *s, const struct generation *g, enum shm_r
     watch_fini(&s->watch);
     if (role == SHM_PROBER) {
         sockets_close(&s->sockets);
+        if (!confine_prober(g->conf))
+            return 1;
         return prober_run(g->conf, s->shm, say_ready, s);
     }
     struct worker_env env = {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "resolver/admin.h"
+#include "resolver/confine.h"
 #include "resolver/net/listener.h"
 #include "resolver/page.h"
 #include "resolver/query.h"
@@ -168,7 +169,7 @@ static bool worker_open(struct worker *w)
         return false;
     watch_signals(w);
     w->engine = engine_new(w->loop, w->env->conf, w->env->shm);
-    return w->engine && open_page(w) && listen_public(w) && listen_back(w);
+    return w->engine && open_page(w) && listen_public(w) && listen_back(w) && confine_worker(w->env->conf);
 }
 
 /* The engine first: it answers what waits, into streams that the fronts still own. */

@@ -44,6 +44,7 @@ struct conf {
     const char *user;    /* NULL: stay who we are */
     unsigned workers;    /* resolved: never 0 */
     enum log_level log_level;
+    bool sandbox; /* roles give up by themselves what they do not need (confine.h) */
 
     struct conf_listen *listen;
     unsigned listen_count;
@@ -113,5 +114,11 @@ struct conf *conf_parse(const char *name, struct bytes yaml, char *error, size_t
 void conf_free(struct conf **c);
 /* The effective config as YAML that conf_load accepts and that gives the same conf. */
 void conf_print(const struct conf *c, struct writer *w);
+/* Calls each for every path (value: const char *const *), every URL (the same) and every upstream's address
+ * (const union sock_addr *) that is set, wherever it stands; setting is its row's path ("geoip"). */
+typedef void conf_each(void *self, const char *setting, const void *value);
+void conf_each_path(const struct conf *c, conf_each *each, void *self);
+void conf_each_url(const struct conf *c, conf_each *each, void *self);
+void conf_each_server(const struct conf *c, conf_each *each, void *self);
 
 #endif

@@ -40,6 +40,7 @@ SINGLE_USERS = [
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
+    ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]
 

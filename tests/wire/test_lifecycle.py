@@ -196,7 +196,7 @@ def test_the_new_generation_alone_tells_its_health(polynya, upstream, ca):
 
 @pytest.mark.parametrize("text", ["", "listen: [\n", "nonsense: 1\n", "workers: 0\n"])
 def test_bad_config_leaves_the_running_one(polynya, ca, text):
-    polynya.expect_errorss(r"event=reload\.refused")
+    polynya.expect_errors(r"event=reload\.refused")
     before, mark = polynya.workers(), polynya.program.mark()
     polynya.write(text)
     polynya.program.send_signal(signal.SIGHUP)
@@ -251,7 +251,7 @@ def test_renewed_certificate_is_picked_up(make_polynya, upstream, authority, ca,
 def test_bad_certificate_is_refused(make_polynya, upstream, authority, ca, own_pair, kind):
     """The old one stays, one line says why, and the next good one is taken."""
     daemon = make_polynya(upstream, tls=with_pair(own_pair))
-    daemon.expect_errorss(r"event=reload\.refused")
+    daemon.expect_errors(r"event=reload\.refused")
     before, mark = serial(daemon.port, ca), daemon.program.mark()
     getattr(authority, kind)("localhost", "127.0.0.1").install(own_pair)
     line = daemon.program.wait_line(r"event=reload\.refused", since=mark)

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("POLYNYA_BUILD", "build"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
 DAEMON, CLI = BUILD / "polynyad", BUILD / "polynya"
+SANITIZED = DAEMON.exists() and b"__asan_init" in DAEMON.read_bytes()
 
 
 def merge(base, changes):

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Confined processes that try what they may not do, and what they must still be able to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "resolver/confine.h"
+
+static char state_dir[] = "/tmp/polynya-confine-XXXXXX";
+static struct conf_server server;
+static struct conf conf = {.log_level = LOG_LEVEL_ERROR, .sandbox = true, .state_dir = state_dir};
+static int listening[2]; /* the upstream's port, and another */
+static long landlock_abi;
+
+static in_port_t port_of(int fd)
+{
+    struct sockaddr_in a;
+    socklen_t len = sizeof a;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    return a.sin_port;
+}
+
+static int listen_somewhere(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    return fd;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    log_setup("test", LOG_LEVEL_ERROR);
+    assert_non_null(mkdtemp(state_dir));
+    listening[0] = listen_somewhere();
+    listening[1] = listen_somewhere();
+    struct ip loopback = {.len = 4, .addr = {127, 0, 0, 1}};
+    sock_addr_of(&loopback, ntohs(port_of(listening[0])), &server.address);
+    conf.upstream.servers = &server;
+    conf.upstream.count = 1;
+    landlock_abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "%s/file", state_dir);
+    unlink(path);
+    rmdir(state_dir);
+    close(listening[0]);
+    close(listening[1]);
+    return 0;
+}
+
+/* What try returns (0..200) in a process confined by `confine`; 255 if confining failed. */
+static int confined(bool (*confine)(const struct conf *), int (*try)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(confine(&conf) ? try() : 255);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* 0 if it worked, else errno. */
+static int result(long r)
+{
+    return r < 0 ? errno : 0;
+}
+
+static int try_exec(void)
+{
+    char name[] = "true", *const argv[] = {name, NULL};
+    return result(execv("/bin/true", argv));
+}
+
+static int try_fork(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return result(pid);
+}
+
+static int try_trace(void)
+{
+    return result(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+static int try_packets(void)
+{
+    return result(socket(AF_PACKET, SOCK_RAW, 0));
+}
+
+static int try_unix(void)
+{
+    return result(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+static int try_namespace(void)
+{
+    return result(unshare(CLONE_NEWUSER));
+}
+
+static int try_passwd(void)
+{
+    return result(open("/etc/passwd", O_RDONLY));
+}
+
+static int try_write_outside(void)
+{
+    return result(open("/tmp/polynya-confine-outside", O_WRONLY | O_CREAT, 0600));
+}
+
+static int try_own_state(void)
+{
+    char path[64], other[64];
+    snprintf(path, sizeof path, "%s/new", state_dir);
+    snprintf(other, sizeof other, "%s/file", state_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    if (write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || fsync(fd) != 0 || rename(path, other) != 0)
+        return errno;
+    return result(unlink(other));
+}
+
+static int connect_to(int fd_of_listener)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = port_of(fd_of_listener)};
+    return result(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a));
+}
+
+static int try_upstream(void)
+{
+    return connect_to(listening[0]);
+}
+
+static int try_other_port(void)
+{
+    return connect_to(listening[1]);
+}
+
+static int try_listen(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return result(bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a));
+}
+
+/* As a question over UDP does: a port of its own choice, then a peer. */
+static int try_datagram(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0)
+        return errno;
+    a.sin_port = port_of(listening[0]);
+    return result(connect(fd, (struct sockaddr *)&a, sizeof a));
+}
+
+static void *nothing(void *argument)
+{
+    return argument;
+}
+
+static int try_thread(void)
+{
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, nothing, NULL);
+    return error ? error : pthread_join(thread, NULL);
+}
+
+static void nobody_starts_or_watches_others(void **state)
+{
+    (void)state;
+    bool (*const roles[])(const struct conf *) = {confine_worker, confine_prober};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(confined(roles[i], try_exec), EPERM);
+        assert_int_equal(confined(roles[i], try_fork), EPERM);
+        assert_int_equal(confined(roles[i], try_trace), EPERM);
+        assert_int_equal(confined(roles[i], try_packets), EPERM);
+        assert_int_equal(confined(roles[i], try_namespace), EPERM);
+    }
+}
+
+static void each_keeps_to_its_folders(void **state)
+{
+    (void)state;
+    assert_int_equal(confined(confine_worker, try_own_state), 0);
+    assert_int_equal(confined(confine_prober, try_own_state), 0);
+    if (landlock_abi < 1)
+        return;
+    assert_int_equal(confined(confine_worker, try_passwd), EACCES);
+    assert_int_equal(confined(confine_worker, try_write_outside), EACCES);
+    assert_int_equal(confined(confine_prober, try_passwd), 0);
+    assert_int_equal(confined(confine_prober, try_write_outside), EACCES);
+}
+
+static void workers_reach_upstreams_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(confined(confine_worker, try_upstream), 0);
+    assert_int_equal(confined(confine_worker, try_datagram), 0);
+    assert_int_equal(confined(confine_worker, try_unix), EPERM);
+    if (landlock_abi < 4)
+        return;
+    assert_int_equal(confined(confine_worker, try_other_port), EACCES);
+    assert_int_equal(confined(confine_worker, try_listen), EACCES);
+}
+
+static void probers_reach_any_port_but_serve_none(void **state)
+{
+    (void)state;
+    assert_int_equal(confined(confine_prober, try_other_port), 0);
+    if (landlock_abi >= 4)
+        assert_int_equal(confined(confine_prober, try_listen), EACCES);
+}
+
+static void only_probers_have_threads(void **state)
+{
+    (void)state;
+    assert_int_equal(confined(confine_prober, try_thread), 0);
+    assert_int_equal(confined(confine_worker, try_thread), EPERM);
+}
+
+static void the_switch_is_honoured(void **state)
+{
+    (void)state;
+    conf.sandbox = false;
+    assert_int_equal(confined(confine_worker, try_passwd), 0);
+    assert_int_equal(confined(confine_prober, try_fork), 0);
+    conf.sandbox = true;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_starts_or_watches_others),
+        cmocka_unit_test(each_keeps_to_its_folders),
+        cmocka_unit_test(workers_reach_upstreams_alone),
+        cmocka_unit_test(probers_reach_any_port_but_serve_none),
+        cmocka_unit_test(only_probers_have_threads),
+        cmocka_unit_test(the_switch_is_honoured),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
