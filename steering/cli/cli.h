@@ -95,6 +95,6 @@ const char *cli_path(struct cli *c, const char *dir, const char *name);
 /* The subcommands' rows, one file each. */
 extern const struct cli_command command_key_new, command_root_new, command_root_sign, command_delegate,
     command_registration_new, command_registration_sign, command_registration_check, command_publish,
-    command_list_verify, command_list_show, command_query, command_status;
+    command_list_verify, command_list_show, command_export_bc2, command_query, command_status;
 
 #endif

@@ -98,21 +98,24 @@ static bool judge_list(struct judge *j, const struct root *root)
                              .now = j->check->now,
                              .refused = on_refused_site,
                              .self = j};
-    struct trust_result result;
+    struct trust_result *result = arena_zalloc(&j->c->arena, sizeof *result);
     struct refusal why;
+    if (!result)
+        return cli_fail("out of memory"), false;
     if (!cli_read(j->c, cli_path(j->c, j->check->dir, "list.json"), LIST_SIZE_MAX, &in.list) ||
         !cli_read(j->c, cli_path(j->c, j->check->dir, "delegations.json"), DELEGATIONS_SIZE_MAX,
                   &in.delegations))
         return false;
-    if (!trust_list(&in, &j->c->arena, &result, &why)) {
+    if (!trust_list(&in, &j->c->arena, result, &why)) {
         refused(j, "list", &why);
         return true;
     }
-    accepted(j, "list.json", "version", result.list.version, result.list.expires,
+    accepted(j, "list.json", "version", result->list.version, result->list.expires,
              ", signed by the publisher");
-    accepted(j, "delegations.json", "version", result.delegations.version, result.delegations.expires,
+    accepted(j, "delegations.json", "version", result->delegations.version, result->delegations.expires,
              ", signed by the maintainers");
-    tell_sites(j, &result);
+    tell_sites(j, result);
+    j->out->result = result;
     return true;
 }
 

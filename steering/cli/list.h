@@ -18,6 +18,8 @@ struct list_verdict {
 struct list_verdicts {
     struct list_verdict *rows;
     unsigned count, refused;
+    const struct trust_result
+        *result; /* what is believed, in the command's arena; NULL if the list is refused */
 };
 
 struct list_check {

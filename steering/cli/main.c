@@ -7,17 +7,9 @@
 #include <stdlib.h>
 
 static const struct cli_command *const commands[] = {
-    &command_key_new,
-    &command_registration_new,
-    &command_registration_sign,
-    &command_registration_check,
-    &command_root_new,
-    &command_root_sign,
-    &command_delegate,
-    &command_publish,
-    &command_list_verify,
-    &command_list_show,
-    &command_query,
+    &command_key_new,     &command_registration_new, &command_registration_sign, &command_registration_check,
+    &command_root_new,    &command_root_sign,        &command_delegate,          &command_publish,
+    &command_list_verify, &command_list_show,        &command_export_bc2,        &command_query,
     &command_status,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

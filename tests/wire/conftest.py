@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from lib import doh  # noqa: E402
 from lib.certs import Authority  # noqa: E402
+from lib.cli import Cli, make_list  # noqa: E402
 from lib.polynya import SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
@@ -158,3 +159,15 @@ def h2(shared, ca):
 def h1(shared, ca):
     with doh.h1_tls(shared.port, ca) as connection:
         yield connection
+
+
+@pytest.fixture
+def cli(tmp_path):
+    """`polynya` in an empty folder."""
+    return Cli(tmp_path)
+
+
+@pytest.fixture
+def made(cli):
+    """The same with a list of one outlet in list/, everything signed."""
+    return make_list(cli)

@@ -3,80 +3,12 @@
 import base64
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-POLYNYA = (ROOT / os.environ.get("POLYNYA_BUILD", "build")).resolve() / "polynya"
-NOW = "2026-11-23T20:00:00Z"
-
-
-class Cli:
-    """The program in a folder of its own, with its clock stopped at NOW where a command has one."""
-
-    CLOCKED = {("root", "new"), ("root", "sign"), ("delegate",), ("registration", "new"), ("registration", "sign"),
-               ("registration", "check"), ("publish",), ("list", "verify")}
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def run(self, *words, now=NOW):
-        words = [str(w) for w in words]
-        clocked = tuple(words[:2]) in self.CLOCKED or tuple(words[:1]) in self.CLOCKED
-        return subprocess.run([POLYNYA, *words, *(["--now", now] if clocked else [])], cwd=self.folder, text=True,
-                              capture_output=True, timeout=60)
-
-    def __call__(self, *words, now=NOW):
-        done = self.run(*words, now=now)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
-
-    def fails(self, status, text, *words, now=NOW):
-        done = self.run(*words, now=now)
-        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-        assert text in done.stdout + done.stderr, (text, done.stdout, done.stderr)
-        return done
-
-    def path(self, name):
-        return self.folder / name
-
-    def json(self, name):
-        return json.loads(self.path(name).read_text())
-
-    def change(self, name, change):
-        document = self.json(name)
-        change(document)
-        self.path(name).write_text(json.dumps(document))
-
-
-@pytest.fixture
-def cli(tmp_path):
-    return Cli(tmp_path)
-
-
-def keys(cli, *names):
-    for name in names:
-        cli("key", "new", f"{name}.key")
-
-
-@pytest.fixture
-def made(cli):
-    """A list with one outlet in list/, everything signed."""
-    keys(cli, "root", "maint", "pub", "outlet", "stranger")
-    (cli.folder / "list" / "registrations").mkdir(parents=True)
-    cli("root", "new", "--root-key", "root.pub", "--maintainer", "maint.pub", "--publisher", "pub.pub", "--key",
-        "root.key", "--out", "list")
-    shutil.copy(cli.path("list/root-1.json"), cli.path("pinned.json"))
-    cli("registration", "new", "outlet.example", "--mirror", "m1,9.9.9.9,2620:fe::9,alpn=h2,weight=3", "--mirror",
-        "m2,1.1.1.1,blocked-in=RU", "--out", "list/registrations/outlet.json")
-    cli("registration", "sign", "list/registrations/outlet.json", "--key", "outlet.key")
-    cli("delegate", "list/delegations.json", "outlet.example", "--outlet-key", "outlet.pub", "--blocked",
-        "RU=dns,ip", "--blocked", "BY=sni", "--key", "maint.key")
-    cli("publish", "list", "--key", "pub.key")
-    return cli
+from lib.cli import NOW, POLYNYA, ROOT, keys, minisign
 
 
 def verify(cli, status=0, now=NOW):
@@ -123,11 +55,6 @@ def test_keys_are_secret_and_never_overwritten(cli):
     cli.path("b.pub").write_text("something else")
     cli.fails(1, "exists", "key", "new", "b.key")
     assert not cli.path("b.key").exists()
-
-
-def minisign(cli, *words):
-    return subprocess.run(["minisign", *words], cwd=cli.folder, stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True, timeout=60)
 
 
 def test_minisign_accepts_what_we_sign(made):
