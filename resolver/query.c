@@ -8,6 +8,7 @@
 
 #include "data/base/clock.h"
 #include "resolver/doh.h"
+#include "resolver/net/rate.h"
 #include "resolver/local.h"
 #include "resolver/pcache.h"
 #include "resolver/pending.h"
@@ -25,6 +26,7 @@ struct engine {
     struct upstream *upstream;
     struct pending *pending;
     struct snapshot *snapshot;
+    struct rate *misses; /* by client network */
     ev_timer cache_timer;
     ev_check turn_begin;
     ev_prepare turn_end;
@@ -213,9 +215,20 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
         reply_error(e, x->stream, &x->q, why);
 }
 
+/* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
+static bool may_miss(struct engine *e, const struct http_stream *s)
+{
+    struct ip ip = sock_addr_ip(&s->client);
+    return rate_take(e->misses, &ip, ev_now(e->loop), 1);
+}
+
 static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,
                 const struct answer_key *key, struct bytes steered, const struct steer_text *note)
 {
+    if (!may_miss(e, s)) {
+        http_fail(s, REASON_RATE, NULL);
+        return;
+    }
     struct waiting *x = http_alloc(s, sizeof *x);
     if (x) {
         *x = (struct waiting){.waiter = {.done = answered}, .engine = e, .stream = s, .q = *q};
@@ -321,12 +334,13 @@ static bool engine_open(struct engine *e, struct shm *shm)
     e->pcache = pcache_new(c->cache.memory, &shm->cache_hash);
     e->cache = cache_open(&(struct cache_options){
         .dir = c->state_dir, .size = c->cache.size, .generation = &shm->cache_generation});
+    e->misses = rate_new(c->limits.miss_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
     e->upstream = upstream_new(e->loop, c);
     if (e->upstream)
         e->pending =
             pending_new(e->loop, e->upstream, &(struct pending_options){.conf = c, .store = keep, .self = e});
-    return e->pcache && e->cache && e->snapshot && e->pending;
+    return e->pcache && e->cache && e->misses && e->snapshot && e->pending;
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm)
@@ -355,6 +369,7 @@ void engine_free(struct engine **engine, bool clean)
     snapshot_free(&e->snapshot);
     cache_close(&e->cache, clean);
     pcache_free(&e->pcache);
+    rate_free(&e->misses);
     free(e);
 }
 

@@ -113,7 +113,12 @@ static struct front_limits public_limits(const struct conf *c)
                                  .read_timeout = (double)c->limits.read_timeout / 1000,
                                  .write_timeout = (double)c->limits.write_timeout / 1000,
                                  .connections = c->limits.connections,
-                                 .connections_per_prefix = c->limits.connections_per_prefix};
+                                 .connections_per_prefix = c->limits.connections_per_prefix,
+                                 .handshakes = c->limits.handshakes,
+                                 .connection_rate = c->limits.connection_rate,
+                                 .query_rate = c->limits.query_rate,
+                                 .requests = c->limits.requests,
+                                 .connection_life = (double)c->limits.connection_life / 1000};
 }
 
 static bool listen_public(struct worker *w)

@@ -101,8 +101,13 @@ struct conf {
         uint64_t write_timeout;          /* bytes to send and none taken */
         unsigned connections;            /* per process */
         unsigned connections_per_prefix; /* per process and client /32 or /64 */
-        uint64_t drain_timeout;          /* how long an old generation may finish its streams */
-        uint64_t watchdog;               /* how long a worker's loop may stand still */
+        unsigned handshakes;             /* under way per process; of these and what follows, 0 is no limit */
+        unsigned connection_rate;        /* a second, process and client network, see rate.h */
+        unsigned query_rate, miss_rate;  /* the same */
+        unsigned requests;               /* of one connection */
+        uint64_t connection_life;
+        uint64_t drain_timeout; /* how long an old generation may finish its streams */
+        uint64_t watchdog;      /* how long a worker's loop may stand still */
     } limits;
 };
 

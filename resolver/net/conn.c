@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "data/base/metric.h"
+#include "resolver/net/rate.h"
 
-enum { BUDGET = 65536, SNIFF = 4 };
+enum { BUDGET = 65536, SNIFF = 4, CREDIT = 32 };
 static const double LINGER_SECONDS = 1;
 
 struct conn {
@@ -27,7 +28,10 @@ struct conn {
     enum conn_timer timer;
     uint64_t mark;
     uint64_t written;
-    struct ring all, dirty, resumed;
+    struct ring all, dirty, resumed, shaking;
+    ev_tstamp born;
+    unsigned requests;
+    unsigned credit; /* requests paid for in the client's bucket, and not yet made */
     const struct http_handler *handler;
     void *owner;
     uint8_t first[SNIFF];
@@ -38,6 +42,7 @@ struct conn {
     bool eof : 1;       /* the peer sends no more */
     bool closing : 1;   /* nothing more is read; ends when the output is gone */
     bool lingering : 1; /* nothing more is sent */
+    bool leaving : 1;   /* the peer was asked to */
     union sock_addr client;
 };
 
@@ -76,7 +81,58 @@ void conn_resume(struct conn *c)
         ev_idle_start(c->set->loop, &c->set->resume);
 }
 
+/* Requests */
+
+/* Nine in ten places are taken: each connection is then worth one request. */
+static bool crowded(const struct conn_set *set)
+{
+    return (uint64_t)set->count * 10 > (uint64_t)set->limits.connections * 9;
+}
+
+static bool is_spent(const struct conn *c)
+{
+    const struct front_limits *l = &c->set->limits;
+    return (l->requests && c->requests >= l->requests) || crowded(c->set) ||
+           (l->connection_life > 0 && ev_now(c->set->loop) - c->born >= l->connection_life);
+}
+
+/* A connection pays for several requests at once, so that most of them cost no look-up. */
+static bool pay(struct conn *c, const union sock_addr *client)
+{
+    struct ip ip = sock_addr_ip(client);
+    double now = ev_now(c->set->loop);
+    if (!c->set->queries)
+        return true;
+    if (!sock_addr_equal(client, &c->client))
+        return rate_take(c->set->queries, &ip, now, 1);
+    if (c->credit == 0 && rate_take(c->set->queries, &ip, now, CREDIT))
+        c->credit = CREDIT;
+    if (c->credit == 0)
+        return rate_take(c->set->queries, &ip, now, 1);
+    c->credit--;
+    return true;
+}
+
+bool conn_request(struct conn *c, const union sock_addr *client)
+{
+    c->requests++;
+    if (!c->leaving && is_spent(c)) {
+        c->leaving = true;
+        metric_count(METRIC_CONN_SPENT);
+        c->protocol->drain(c->self, true);
+    }
+    return pay(c, client);
+}
+
 /* Ending */
+
+static void end_handshake(struct conn *c)
+{
+    if (ring_empty(&c->shaking))
+        return;
+    ring_remove(&c->shaking);
+    c->set->shaking_count--;
+}
 
 static void forget_protocol(struct conn *c)
 {
@@ -96,6 +152,7 @@ static void conn_drop(struct conn *c)
     ring_remove(&c->all);
     ring_remove(&c->dirty);
     ring_remove(&c->resumed);
+    end_handshake(c);
     forget_protocol(c);
     tls_conn_free(&c->tls);
     close(c->io.fd);
@@ -392,6 +449,7 @@ static bool shake_hands(struct conn *c)
     switch (tls_handshake(c->tls)) {
     case TLS_DONE:
         c->secure = true;
+        end_handshake(c);
         metric_count(tls_resumed(c->tls) ? METRIC_TLS_RESUMED : METRIC_TLS_HANDSHAKES);
         return start(c, tls_alpn(c->tls) == TLS_ALPN_H2);
     case TLS_WANT_READ:
@@ -514,6 +572,19 @@ static void on_resume(struct ev_loop *loop, ev_idle *w, int events)
         ev_idle_stop(loop, w);
 }
 
+/* Half-open handshakes must not keep others out: beyond the limit the oldest goes, which an honest client
+ * would have finished long ago. */
+static void begin_handshake(struct conn *c)
+{
+    struct conn_set *set = c->set;
+    ring_append(&set->shaking, &c->shaking);
+    set->shaking_count++;
+    if (!set->limits.handshakes || set->shaking_count <= set->limits.handshakes)
+        return;
+    metric_count(METRIC_CONN_REFUSED_HANDSHAKES);
+    conn_drop(RING_OWNER(set->shaking.next, struct conn, shaking));
+}
+
 bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
               const union sock_addr *client, void *owner)
 {
@@ -531,10 +602,12 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     c->owner = owner;
     c->secure = !tls;
     c->timer = CONN_BUSY;
+    c->born = ev_now(set->loop);
     deadline_init(&c->deadline);
     ring_init(&c->all);
     ring_init(&c->dirty);
     ring_init(&c->resumed);
+    ring_init(&c->shaking);
     ring_append(&set->all, &c->all);
     set->count++;
     metric_count(METRIC_CONN_OPEN);
@@ -543,10 +616,12 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     c->io.data = c;
     ev_io_start(set->loop, &c->io);
     run_timer(c, phase_of(c));
+    if (tls)
+        begin_handshake(c);
     return true;
 }
 
-void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits)
+bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits)
 {
     set->loop = loop;
     set->limits = *limits;
@@ -557,6 +632,8 @@ void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
     ring_init(&set->all);
     ring_init(&set->dirty);
     ring_init(&set->resumed);
+    ring_init(&set->shaking);
+    set->queries = limits->query_rate ? rate_new(limits->query_rate) : NULL;
     ev_prepare_init(&set->flush, on_flush);
     /* Last of all: what others do at the end of a turn may still be an answer. */
     ev_set_priority(&set->flush, EV_MINPRI);
@@ -566,6 +643,7 @@ void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
     /* An idle watcher of the highest priority runs in every turn, after polling, however busy the loop is. */
     ev_set_priority(&set->resume, EV_MAXPRI);
     set->resume.data = set;
+    return set->queries || !limits->query_rate;
 }
 
 void conn_set_fini(struct conn_set *set)
@@ -577,6 +655,24 @@ void conn_set_fini(struct conn_set *set)
         deadlines_fini(&set->timer[i]);
     ev_prepare_stop(set->loop, &set->flush);
     ev_idle_stop(set->loop, &set->resume);
+    rate_free(&set->queries);
+}
+
+bool conn_set_make_room(struct conn_set *set)
+{
+    struct deadline *d = deadlines_oldest(&set->timer[CONN_IDLE]);
+    if (!d)
+        d = deadlines_oldest(&set->timer[CONN_READ]);
+    if (!d)
+        return false;
+    struct conn *c = RING_OWNER(d, struct conn, deadline);
+    metric_count(METRIC_CONN_EVICTED);
+    if (c->protocol && !c->closing) {
+        c->protocol->timeout(c->self, false);
+        write_all(c);
+    }
+    conn_drop(c);
+    return true;
 }
 
 void conn_set_drain(struct conn_set *set, bool final)

@@ -65,6 +65,9 @@ struct conn_set {
     void (*ended)(struct conn_set *set, void *owner);
     struct deadlines timer[CONN_TIMERS];
     struct ring all, dirty, resumed;
+    struct ring shaking; /* hands, oldest first */
+    unsigned shaking_count;
+    struct rate *queries;
     ev_prepare flush;
     ev_idle resume;
     unsigned count;
@@ -74,10 +77,14 @@ struct conn_set {
     uint8_t out[2 * CONN_RECORD + CONN_CHUNK_MAX];
 };
 
-void conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits);
+/* False without memory; conn_set_fini is owed either way. */
+bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct front_limits *limits);
 /* Sends what can be sent at once and closes all connections. */
 void conn_set_fini(struct conn_set *set);
 void conn_set_drain(struct conn_set *set, bool final);
+/* Ends the connection that can be spared best: the one idle for longest, else the one whose request (or
+ * handshake) has been coming in for longest. False if there is none. */
+bool conn_set_make_room(struct conn_set *set);
 
 /* Takes fd. False (and fd closed) without memory. */
 bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
@@ -85,6 +92,10 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
 
 /* For protocols. */
 void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self);
+/* A whole request has come, from client (the connection's own, or whom its proxy speaks for): counts it, and
+ * asks a connection that has had enough to leave. False: this client asks too often, the answer is
+ * REASON_RATE. */
+bool conn_request(struct conn *c, const union sock_addr *client);
 /* There is output (or an end) to be seen to before this turn of the loop is over. */
 void conn_dirty(struct conn *c);
 /* Calls input again in the next turn. */

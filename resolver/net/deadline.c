@@ -2,14 +2,14 @@
 /* Timeouts in queues: see deadline.h. */
 #include "resolver/net/deadline.h"
 
-static struct deadline *oldest(const struct deadlines *q)
+struct deadline *deadlines_oldest(const struct deadlines *q)
 {
     return ring_empty(&q->members) ? NULL : RING_OWNER(q->members.next, struct deadline, link);
 }
 
 static void arm(struct deadlines *q)
 {
-    const struct deadline *d = oldest(q);
+    const struct deadline *d = deadlines_oldest(q);
     if (!d)
         return;
     double wait = d->since + q->timeout - ev_now(q->loop);
@@ -21,7 +21,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *t, int events)
 {
     (void)events;
     struct deadlines *q = t->data;
-    for (struct deadline *d = oldest(q); d && d->since + q->timeout <= ev_now(loop); d = oldest(q)) {
+    for (struct deadline *d = deadlines_oldest(q); d && d->since + q->timeout <= ev_now(loop);
+         d = deadlines_oldest(q)) {
         ring_remove(&d->link);
         q->expired(d);
     }

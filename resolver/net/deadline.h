@@ -28,6 +28,8 @@ struct deadlines {
 void deadlines_init(struct deadlines *q, struct ev_loop *loop, double timeout,
                     void (*expired)(struct deadline *d));
 void deadlines_fini(struct deadlines *q);
+/* The one that has waited longest; NULL if there is none. */
+struct deadline *deadlines_oldest(const struct deadlines *q);
 /* Starts d's timeout anew, in whatever queue it was. */
 void deadline_start(struct deadlines *q, struct deadline *d);
 

@@ -86,6 +86,7 @@ static const char *phrase_of(unsigned status)
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
@@ -116,6 +117,8 @@ static struct bytes write_head(struct h1_stream *s, const struct http_response *
     write_field(&w, BYTES_LIT("cache-control"), http_cache_control(r, cache));
     if (r->allow)
         write_field(&w, BYTES_LIT("allow"), bytes_str(r->allow));
+    if (r->retry_after)
+        write_field(&w, BYTES_LIT("retry-after"), bytes_str(r->retry_after));
     write_field(&w, BYTES_LIT("connection"), keep_alive ? BYTES_LIT("keep-alive") : BYTES_LIT("close"));
     writer_bytes(&w, BYTES_LIT("\r\n"));
     return writer_done(&w);
@@ -162,6 +165,10 @@ static void hand_over(struct h1 *h)
                                        .content_type = s->head.content_type,
                                        .body = bytes_of(s->body.data, s->body.len)};
     count_held(s);
+    if (!conn_request(h->conn, &s->http.client)) {
+        http_fail(&s->http, REASON_RATE, NULL);
+        return;
+    }
     const struct http_handler *handler = conn_handler(h->conn);
     handler->request(handler->self, &s->http, &s->request);
 }

@@ -172,15 +172,16 @@ static struct bytes status_text(unsigned status)
     static const struct {
         unsigned status;
         char text[4];
-    } known[] = {{200, "200"}, {400, "400"}, {404, "404"}, {405, "405"}, {408, "408"}, {413, "413"},
-                 {414, "414"}, {415, "415"}, {431, "431"}, {501, "501"}, {505, "505"}, {503, "503"}};
+    } known[] = {{200, "200"}, {400, "400"}, {404, "404"}, {405, "405"}, {408, "408"},
+                 {413, "413"}, {414, "414"}, {415, "415"}, {429, "429"}, {431, "431"},
+                 {501, "501"}, {505, "505"}, {503, "503"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].status == status)
             return bytes_of(known[i].text, 3);
     return BYTES_LIT("500");
 }
 
-static size_t write_fields(struct h2_stream *s, const struct http_response *r, nghttp2_nv out[5])
+static size_t write_fields(struct h2_stream *s, const struct http_response *r, nghttp2_nv out[6])
 {
     size_t n = 0;
     out[n++] = field(BYTES_LIT(":status"), status_text(r->status));
@@ -190,6 +191,8 @@ static size_t write_fields(struct h2_stream *s, const struct http_response *r, n
     out[n++] = field(BYTES_LIT("cache-control"), http_cache_control(r, s->cache_text));
     if (r->allow)
         out[n++] = field(BYTES_LIT("allow"), bytes_str(r->allow));
+    if (r->retry_after)
+        out[n++] = field(BYTES_LIT("retry-after"), bytes_str(r->retry_after));
     return n;
 }
 
@@ -223,7 +226,7 @@ static void respond(struct http_stream *http, const struct http_response *r)
     }
     hold(s, s->http.arena.held);
     s->out = s->method == HTTP_HEAD ? BYTES_NONE : r->body;
-    nghttp2_nv fields[5];
+    nghttp2_nv fields[6];
     size_t n = write_fields(s, r, fields);
     nghttp2_data_provider body = {.source.ptr = s, .read_callback = give_body};
     h->answered++;
@@ -266,6 +269,10 @@ static void hand_over(struct h2_stream *s)
     s->request.body = bytes_of(s->body.data, s->body.len);
     split_target(s, &s->request);
     hold(s, s->http.arena.held);
+    if (!conn_request(h->conn, &s->http.client)) {
+        refuse(s, REASON_RATE);
+        return;
+    }
     const struct http_handler *handler = conn_handler(h->conn);
     handler->request(handler->self, &s->http, &s->request);
 }

@@ -78,6 +78,7 @@ void http_fail(struct http_stream *s, enum reason why, const char *allow)
                                             .cache = HTTP_NO_STORE,
                                             .content_type = "text/plain",
                                             .allow = allow,
+                                            .retry_after = row->http == 429 || row->http == 200 ? "5" : NULL,
                                             .body = bytes_str(row->text)});
 }
 

@@ -34,6 +34,7 @@ struct http_response {
     uint32_t max_age;         /* seconds, for HTTP_MAX_AGE and HTTP_PRIVATE */
     const char *content_type; /* static text; NULL with an empty body */
     const char *allow;        /* static text or NULL (405) */
+    const char *retry_after;  /* static text or NULL (429, 503) */
     struct bytes
         body; /* static, or from http_alloc of the same stream; HEAD drops it and keeps content-length */
 };

@@ -12,6 +12,12 @@ struct front_limits {
     double read_timeout;  /* seconds: a handshake, a header or a body under way */
     double write_timeout; /* seconds: something to send and nothing of it taken */
     unsigned connections, connections_per_prefix;
+    /* Of all that follow, 0 means no limit. */
+    unsigned handshakes;      /* TLS handshakes under way */
+    unsigned connection_rate; /* a second, see rate.h for whom: new connections */
+    unsigned query_rate;      /* and requests */
+    unsigned requests;        /* of one connection */
+    double connection_life;   /* seconds */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include "resolver/net/conn.h"
 #include "resolver/net/h1.h"
 #include "resolver/net/h2.h"
+#include "resolver/net/rate.h"
 #include "resolver/net/sock.h"
 
 enum { ACCEPTS_PER_WAKEUP = 64 };
@@ -30,6 +31,7 @@ struct front {
     struct conn_set conns;
     struct listener *listeners;
     struct census *census;
+    struct rate *rate; /* of new connections */
     struct h2_setup *h2;
     ev_timer pause;     /* out of descriptors: when to try again */
     ev_timer last_call; /* draining: when clients that did not hear are told again */
@@ -59,8 +61,10 @@ static bool out_of_something(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Room for the next is made at once; what has come waits in the kernel's queue meanwhile. */
 static void pause_listening(struct front *f)
 {
+    conn_set_make_room(&f->conns);
     log_warn("accept.paused", "why=\"%s\" connections=%u", strerror(errno), f->conns.count);
     stop_listening(f);
     ev_timer_set(&f->pause, PAUSE_SECONDS, 0.);
@@ -79,7 +83,11 @@ static void admit(struct listener *l, int fd, const union sock_addr *client)
     const struct front_limits *limits = &f->conns.limits;
     struct ip ip = sock_addr_ip(client);
     struct census_entry *place = NULL;
-    if (f->conns.count >= limits->connections) {
+    if (!rate_take(f->rate, &ip, ev_now(f->conns.loop), 1)) {
+        refuse(fd, METRIC_CONN_REFUSED_RATE);
+        return;
+    }
+    if (f->conns.count >= limits->connections && !conn_set_make_room(&f->conns)) {
         refuse(fd, METRIC_CONN_REFUSED_CAP);
         return;
     }
@@ -153,7 +161,8 @@ struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
     struct front *f = calloc(1, sizeof *f);
     if (!f)
         return NULL;
-    conn_set_init(&f->conns, loop, limits);
+    bool ok = conn_set_init(&f->conns, loop, limits);
+    f->rate = rate_new(limits->connection_rate);
     f->census = census_new(limits->connections);
     f->h2 = h2_setup_new();
     f->conns.h2 = f->h2;
@@ -163,7 +172,7 @@ struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
     ev_timer_init(&f->last_call, on_last_call, LAST_CALL_SECONDS, LAST_CALL_SECONDS);
     ev_timer_init(&f->empty, on_empty, 0., 0.);
     f->pause.data = f->last_call.data = f->empty.data = f;
-    if (!f->census || !f->h2)
+    if (!ok || !f->rate || !f->census || !f->h2)
         front_free(&f);
     return f;
 }
@@ -209,6 +218,7 @@ void front_free(struct front **front)
         f->listeners = next;
     }
     census_free(&f->census);
+    rate_free(&f->rate);
     h2_setup_free(&f->h2);
     free(f);
     *front = NULL;

@@ -485,7 +485,7 @@ def test_cache_folder_cannot_be_written(make_polynya, upstream, ca):
 def test_size_on_disk_is_bounded(make_polynya, upstream, ca):
     """Many more answers than fit: the files stay within cache.size, and serving never stops."""
     upstream.script_all(answer(*[f'TXT "{i:03d}{"z" * 240}"' for i in range(3)]))
-    daemon = make_polynya(upstream, cache={"size": "4MB", "memory": "1MB"})
+    daemon = make_polynya(upstream, cache={"size": "4MB", "memory": "1MB"}, limits={"miss-rate": 0})
     with doh.h2_tls(daemon.port, ca) as c:
         for start in range(0, 8000, 80):
             streams = [c.get(doh.question(f"fill{i}.example", "TXT")) for i in range(start, start + 80)]

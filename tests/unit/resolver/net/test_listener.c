@@ -32,7 +32,7 @@ static void on_request(void *self, struct http_stream *s, const struct http_requ
         http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
 }
 
-static struct scene *scene_new(const char *address, unsigned connections, unsigned per_prefix)
+static struct scene *scene_limited(const char *address, const struct front_limits *limits)
 {
     struct scene *t = calloc(1, sizeof *t);
     t->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -42,16 +42,27 @@ static struct scene *scene_new(const char *address, unsigned connections, unsign
     t->listener = sock_listen(&t->address, true);
     assert_true(t->listener >= 0);
     assert_true(sock_local(t->listener, &t->address));
-    t->front = front_new(t->loop, &(struct front_limits){.streams = 10,
-                                                         .header_list = 4096,
-                                                         .idle_timeout = 60,
-                                                         .read_timeout = 60,
-                                                         .write_timeout = 60,
-                                                         .connections = connections,
-                                                         .connections_per_prefix = per_prefix});
+    t->front = front_new(t->loop, limits);
     assert_non_null(t->front);
     assert_true(front_listen(t->front, t->listener, NULL, &t->handler));
     return t;
+}
+
+static struct front_limits limits_of(unsigned connections, unsigned per_prefix)
+{
+    return (struct front_limits){.streams = 10,
+                                 .header_list = 4096,
+                                 .idle_timeout = 60,
+                                 .read_timeout = 60,
+                                 .write_timeout = 60,
+                                 .connections = connections,
+                                 .connections_per_prefix = per_prefix};
+}
+
+static struct scene *scene_new(const char *address, unsigned connections, unsigned per_prefix)
+{
+    struct front_limits limits = limits_of(connections, per_prefix);
+    return scene_limited(address, &limits);
 }
 
 static void scene_free(struct scene *t)
@@ -115,20 +126,162 @@ static void one_prefix_cannot_take_all(void **state)
     scene_free(t);
 }
 
-static void all_together_are_bounded(void **state)
+static void the_oldest_idle_one_makes_room(void **state)
 {
     (void)state;
     struct scene *t = scene_new("127.0.0.1", 2, 10);
-    uint64_t before = metric_page->value[METRIC_CONN_REFUSED_CAP];
+    uint64_t before = metric_page->value[METRIC_CONN_EVICTED];
     int fd[3];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         fd[i] = dial_from(t, "127.0.0.1");
-    turn(t);
+        turn(t);
+    }
     assert_int_equal(front_connections(t->front), 2);
-    assert_int_equal(metric_page->value[METRIC_CONN_REFUSED_CAP], before + 1);
+    assert_int_equal(metric_page->value[METRIC_CONN_EVICTED], before + 1);
+    assert_true(refused(fd[0]));
+    assert_false(refused(fd[1]));
+    assert_false(refused(fd[2]));
     scene_free(t);
     for (int i = 0; i < 3; i++)
         close(fd[i]);
+}
+
+static void ask(int fd)
+{
+    assert_int_equal(send(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27, 0), 27);
+}
+
+/* Whoever waits for us is not idle, and is not thrown out for a newcomer. */
+static void all_together_are_bounded(void **state)
+{
+    (void)state;
+    struct scene *t = scene_new("127.0.0.1", 1, 10);
+    uint64_t before = metric_page->value[METRIC_CONN_REFUSED_CAP];
+    t->later = true;
+    int first = dial_from(t, "127.0.0.1");
+    ask(first);
+    while (!t->waiting)
+        ev_run(t->loop, EVRUN_ONCE);
+    int second = dial_from(t, "127.0.0.1");
+    turn(t);
+    assert_int_equal(front_connections(t->front), 1);
+    assert_int_equal(metric_page->value[METRIC_CONN_REFUSED_CAP], before + 1);
+    assert_true(refused(second));
+    assert_false(refused(first));
+    http_fail(t->waiting, REASON_HTTP_NOT_FOUND, NULL);
+    scene_free(t);
+    close(first);
+    close(second);
+}
+
+/* A slow request is worth less than a newcomer where nobody is idle. */
+static void a_slow_one_makes_room_where_none_is_idle(void **state)
+{
+    (void)state;
+    struct scene *t = scene_new("127.0.0.1", 1, 10);
+    int slow = dial_from(t, "127.0.0.1");
+    assert_int_equal(send(slow, "GET / HT", 8, 0), 8);
+    turn(t);
+    int other = dial_from(t, "127.0.0.1");
+    turn(t);
+    assert_int_equal(front_connections(t->front), 1);
+    assert_false(refused(other));
+    scene_free(t);
+    close(slow);
+    close(other);
+}
+
+static void connections_have_a_rate(void **state)
+{
+    (void)state;
+    struct front_limits limits = limits_of(100, 100);
+    limits.connection_rate = 1; /* so ten at once */
+    struct scene *t = scene_limited("127.0.0.1", &limits);
+    uint64_t before = metric_page->value[METRIC_CONN_REFUSED_RATE];
+    int fd[12];
+    for (int i = 0; i < 12; i++)
+        fd[i] = dial_from(t, i < 11 ? "127.0.0.2" : "127.0.0.3");
+    turn(t);
+    assert_int_equal(front_connections(t->front), 11);
+    assert_int_equal(metric_page->value[METRIC_CONN_REFUSED_RATE], before + 1);
+    assert_false(refused(fd[11]));
+    for (int i = 0; i < 12; i++)
+        close(fd[i]);
+    scene_free(t);
+}
+
+/* The answer to a request, as text. */
+static void answer_of(struct scene *t, int fd, char text[500])
+{
+    ssize_t n;
+    ask(fd);
+    while ((n = recv(fd, text, 499, MSG_DONTWAIT)) < 0)
+        ev_run(t->loop, EVRUN_ONCE);
+    text[n] = 0;
+}
+
+static void requests_have_a_rate(void **state)
+{
+    (void)state;
+    struct front_limits limits = limits_of(10, 10);
+    limits.query_rate = 1;
+    struct scene *t = scene_limited("127.0.0.1", &limits);
+    int fd = dial_from(t, "127.0.0.2"), other = dial_from(t, "127.0.0.3");
+    char text[500];
+    for (int i = 0; i < 10; i++) {
+        answer_of(t, fd, text);
+        assert_non_null(strstr(text, "HTTP/1.1 404 "));
+    }
+    answer_of(t, fd, text);
+    assert_non_null(strstr(text, "HTTP/1.1 429 Too Many Requests\r\n"));
+    assert_non_null(strstr(text, "\r\nretry-after: 5\r\n"));
+    answer_of(t, other, text);
+    assert_non_null(strstr(text, "HTTP/1.1 404 "));
+    close(fd);
+    close(other);
+    scene_free(t);
+}
+
+static void connections_are_spent(void **state)
+{
+    (void)state;
+    struct front_limits limits = limits_of(10, 10);
+    limits.requests = 3;
+    struct scene *t = scene_limited("127.0.0.1", &limits);
+    uint64_t before = metric_page->value[METRIC_CONN_SPENT];
+    int fd = dial_from(t, "127.0.0.1");
+    char text[500];
+    for (int i = 1; i <= 3; i++) {
+        answer_of(t, fd, text);
+        assert_int_equal(strstr(text, "connection: close") != NULL, i == 3);
+    }
+    assert_int_equal(metric_page->value[METRIC_CONN_SPENT], before + 1);
+    close(fd);
+    turn(t);
+    scene_free(t);
+}
+
+/* With more than nine in ten places taken, each connection is good for one request. */
+static void short_places_are_given_up_sooner(void **state)
+{
+    (void)state;
+    struct scene *t = scene_new("127.0.0.1", 10, 10);
+    int fd[10];
+    char text[500];
+    for (int i = 0; i < 10; i++) {
+        fd[i] = dial_from(t, "127.0.0.1");
+        if (i == 8) {
+            answer_of(t, fd[0], text);
+            assert_non_null(strstr(text, "connection: keep-alive"));
+        }
+    }
+    turn(t);
+    answer_of(t, fd[0], text);
+    assert_non_null(strstr(text, "connection: close"));
+    for (int i = 0; i < 10; i++)
+        close(fd[i]);
+    turn(t);
+    scene_free(t);
 }
 
 static void running_out_of_descriptors_only_delays(void **state)
@@ -279,7 +432,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_prefix_cannot_take_all),
+        cmocka_unit_test(the_oldest_idle_one_makes_room),
         cmocka_unit_test(all_together_are_bounded),
+        cmocka_unit_test(a_slow_one_makes_room_where_none_is_idle),
+        cmocka_unit_test(connections_have_a_rate),
+        cmocka_unit_test(requests_have_a_rate),
+        cmocka_unit_test(connections_are_spent),
+        cmocka_unit_test(short_places_are_given_up_sooner),
         cmocka_unit_test(running_out_of_descriptors_only_delays),
         cmocka_unit_test(draining_an_empty_front_is_told_from_the_loop),
         cmocka_unit_test(draining_waits_for_answers_and_accepts_no_more),
