@@ -17,6 +17,7 @@ struct snapshot {
     uint32_t loaded; /* generation of the copy */
     bool ever;       /* a load was tried */
     struct view *view;
+    struct health *health; /* of that view; NULL if none is stored */
     uint8_t master[STATE_SECRET];
     uint8_t day_secret[32];
     int64_t day; /* of day_secret */
@@ -40,11 +41,12 @@ void snapshot_free(struct snapshot **snapshot)
     if (!s)
         return;
     view_free(&s->view);
+    health_free(&s->health);
     explicit_bzero(s, sizeof *s);
     free(s);
 }
 
-static enum store_result load(struct snapshot *s, struct view **view)
+static enum store_result load(struct snapshot *s, struct view **view, struct health **health)
 {
     struct store *store;
     enum store_result r = state_open(s->state_dir, true, &store);
@@ -52,18 +54,21 @@ static enum store_result load(struct snapshot *s, struct view **view)
         return r;
     r = state_load_secret(store, s->master);
     if (r == STORE_OK)
-        r = state_load_snapshot(store, view);
+        r = state_load_snapshot(store, view, health);
     store_close(&store);
     return r;
 }
 
 static void renew(struct snapshot *s)
 {
-    struct view *fresh;
-    enum store_result r = load(s, &fresh);
+    struct view *view;
+    struct health *health;
+    enum store_result r = load(s, &view, &health);
     if (r == STORE_OK) {
         view_free(&s->view);
-        s->view = fresh;
+        health_free(&s->health);
+        s->view = view;
+        s->health = health;
         s->day = -1;
         log_debug("steering.loaded", "generation=%u", s->loaded);
     } else if (*s->generation) {

@@ -34,11 +34,14 @@ struct health_record {
     uint8_t alpn;      /* enum health_alpn, as negotiated by the last success */
     uint8_t last_good; /* state when the uplink last worked, or before a restart: enum health_state */
     uint8_t forced;    /* enum health_force */
-    uint8_t spare;
+    uint8_t proved;    /* 1: a probe has succeeded here at some time; without that it is never answered */
 };
 
-/* Counts one result. True if state changed. */
+/* Counts one result, known to tell of the mirror and not of our own uplink. True if state changed. */
 bool health_count(struct health_record *r, bool success, int64_t now);
+/* What a record stored at that time is worth after a restart: all of it within HEALTH_KEEP; later (or if the
+ * clock went back) its state is unknown again and only last_good remembers it. */
+void health_resume(struct health_record *r, int64_t stored, int64_t now);
 /* Probes that must still fail (up) or succeed (down) in a row before state changes; 1 while unknown. */
 unsigned health_until_change(const struct health_record *r);
 
@@ -70,8 +73,8 @@ void health_seal(uint8_t *block);
 /* May readers be sent there now? last_good false: up by our own probes, or forced up. last_good true: what
  * was good before the uplink failed; for when nothing else is usable and the uplink is dead. */
 bool health_usable(const struct health_record *r, bool last_good);
-/* Seconds in which the answer cannot become wrong by one address' counters: interval × probes still needed.
- */
+/* Seconds in which the answer cannot become wrong by one address' counters: interval × probes still needed;
+ * UINT32_MAX where no counter decides. */
 uint32_t health_ttl(const struct health_head *head, const struct health_record *r);
 
 #endif

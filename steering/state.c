@@ -76,29 +76,52 @@ enum store_result state_open(const char *state_dir, bool read_only, struct store
     return result;
 }
 
-static struct view *copy_view(struct bytes value)
+/* Blocks are opened in memory of their own: the transaction's goes with it, and is not aligned. */
+static uint8_t *copy_block(struct bytes value)
 {
     uint8_t *block = malloc(value.len ? value.len : 1);
-    if (!block)
-        return NULL;
-    memcpy(block, value.data, value.len);
-    struct view *v = view_open(block, value.len);
-    if (!v)
-        free(block);
-    return v;
+    if (block && value.len)
+        memcpy(block, value.data, value.len);
+    return block;
 }
 
-enum store_result state_load_snapshot(struct store *s, struct view **out)
+static enum store_result load_view(struct store_txn *t, struct view **out)
+{
+    struct bytes value;
+    enum store_result result = store_get(t, BYTES_LIT("view"), &value);
+    if (result != STORE_OK)
+        return result;
+    uint8_t *block = copy_block(value);
+    if (block && !(*out = view_open(block, value.len)))
+        free(block);
+    return *out ? STORE_OK : STORE_CORRUPT;
+}
+
+static struct health *load_health(struct store_txn *t, const struct view *v)
+{
+    struct bytes value;
+    if (store_get(t, BYTES_LIT("health"), &value) != STORE_OK)
+        return NULL;
+    uint8_t *block = copy_block(value);
+    struct health *h = block ? health_open(block, value.len) : NULL;
+    if (!h)
+        free(block);
+    else if (health_head(h)->view != view_checksum(v) || health_head(h)->count != view_address_count(v))
+        health_free(&h);
+    return h;
+}
+
+enum store_result state_load_snapshot(struct store *s, struct view **view, struct health **health)
 {
     struct store_txn *t;
-    struct bytes value;
-    *out = NULL;
+    *view = NULL;
+    *health = NULL;
     enum store_result result = store_read(s, &t);
     if (result != STORE_OK)
         return result;
-    result = store_get(t, BYTES_LIT("view"), &value);
-    if (result == STORE_OK && !(*out = copy_view(value)))
-        result = STORE_CORRUPT;
+    result = load_view(t, view);
+    if (result == STORE_OK)
+        *health = load_health(t, *view);
     store_abort(t);
     return result;
 }
@@ -201,6 +224,11 @@ enum store_result state_each_seq(struct store_txn *t, const char *list,
 enum store_result state_put_view(struct store_txn *t, struct bytes block)
 {
     return store_put(t, BYTES_LIT("view"), block);
+}
+
+enum store_result state_put_health(struct store_txn *t, struct bytes block)
+{
+    return store_put(t, BYTES_LIT("health"), block);
 }
 
 enum store_result state_make_secret(struct store_txn *t)

@@ -4,6 +4,7 @@
  *   format                       u32, host order: STATE_FORMAT
  *   secret                       32 random bytes, made once: clients keep their mirrors across restarts
  *   view                         the compiled snapshot (view.h)
+ *   health                       what probes prove of its addresses (health.h)
  *   list/<name>/pin              SHA-256 of the pinned root file the rest descends from
  *   list/<name>/root             the last accepted root, its file's bytes
  *   list/<name>/list             the last accepted list.json, its file's bytes
@@ -16,6 +17,7 @@
 #define POLYNYA_STEERING_STATE_H
 
 #include "data/store/store.h"
+#include "steering/health.h"
 #include "steering/view.h"
 
 enum { STATE_FORMAT = 1, STATE_SECRET = 32, STATE_KEY_MAX = 400 };
@@ -39,8 +41,10 @@ bool state_path(const char *state_dir, char *out, size_t cap);
  * makes the format key: STORE_CORRUPT if it is another format's file. */
 enum store_result state_open(const char *state_dir, bool read_only, struct store **out);
 
-/* A copy of the snapshot, opened. NOT_FOUND before the first; CORRUPT if view_open refuses it. */
-enum store_result state_load_snapshot(struct store *s, struct view **out);
+/* Copies of the snapshot and of what is proved of it, opened, as one transaction left them. NOT_FOUND before
+ * the first; CORRUPT if view_open refuses it. *health is NULL where there is none, or it is damaged, or
+ * another snapshot's: that is no error. */
+enum store_result state_load_snapshot(struct store *s, struct view **view, struct health **health);
 enum store_result state_load_secret(struct store *s, uint8_t secret[STATE_SECRET]);
 
 /* The value is borrowed until the transaction ends. */
@@ -57,6 +61,8 @@ enum store_result state_each_seq(struct store_txn *t, const char *list,
                                  bool (*each)(void *self, const char *domain, const struct state_seq *v),
                                  void *self);
 enum store_result state_put_view(struct store_txn *t, struct bytes block);
+/* A sealed block. Where a view is put, health that is to live on is put in the same transaction. */
+enum store_result state_put_health(struct store_txn *t, struct bytes block);
 /* Makes the secret if there is none yet. */
 enum store_result state_make_secret(struct store_txn *t);
 

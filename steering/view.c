@@ -10,6 +10,7 @@
 struct view {
     uint8_t *block;
     struct view_head head;
+    uint32_t addresses;
 };
 
 static const struct hash_key seal_key = {0x706f6c796e79612d, 0x76696577};
@@ -150,7 +151,17 @@ static bool open_head(const struct view_head *h, size_t len)
            (h->slot_count & (h->slot_count - 1)) == 0;
 }
 
-static bool open_all(const struct view *v)
+/* Mirror i's addresses come right after those of the mirrors before it. */
+static bool count_addresses(struct view *v, size_t i)
+{
+    const struct view_mirror *m =
+        (const struct view_mirror *)(const void *)(v->block + v->head.mirror_at) + i;
+    bool in_order = m->address_first == v->addresses;
+    v->addresses += m->address_count;
+    return in_order;
+}
+
+static bool open_all(struct view *v)
 {
     const struct view_head *h = &v->head;
     for (size_t i = 0; i < h->list_count; i++)
@@ -160,7 +171,7 @@ static bool open_all(const struct view *v)
         if (!open_site(v, h->site_at + i * sizeof(struct view_site)))
             return false;
     for (size_t i = 0; i < h->mirror_count; i++)
-        if (!open_mirror(v, h->mirror_at + i * sizeof(struct view_mirror)))
+        if (!open_mirror(v, h->mirror_at + i * sizeof(struct view_mirror)) || !count_addresses(v, i))
             return false;
     return open_slots(v);
 }
@@ -172,7 +183,7 @@ struct view *view_open(uint8_t *block, size_t len)
     struct view *v = malloc(sizeof *v);
     if (!v)
         return NULL;
-    v->block = block;
+    *v = (struct view){.block = block};
     memcpy(&v->head, block, sizeof v->head);
     if (v->head.checksum == checksum(block, len) && open_head(&v->head, len) && open_all(v))
         return v;
@@ -199,6 +210,16 @@ const struct view_site *view_find(const struct view *v, const struct dns_name *n
             return (const void *)(v->block + n->site_at);
     }
     return NULL;
+}
+
+uint64_t view_checksum(const struct view *v)
+{
+    return v->head.checksum;
+}
+
+uint32_t view_address_count(const struct view *v)
+{
+    return v->addresses;
 }
 
 const struct view_list *view_lists(const struct view *v, size_t *count)

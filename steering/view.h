@@ -13,7 +13,7 @@
 #include "data/base/text.h"
 #include "data/dns/name.h"
 
-enum { VIEW_FORMAT = 1, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };
+enum { VIEW_FORMAT = 2, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };
 enum { VIEW_LIST_NAME_MAX = 63, VIEW_MIRROR_ID_MAX = 32, VIEW_ALPN_MAX = 4, VIEW_ALPN_LEN_MAX = 15 };
 enum { VIEW_SITE_MIRRORS_MAX = 64, VIEW_MIRROR_ADDRESSES_MAX = 8, VIEW_ECH_MAX = 1024 };
 
@@ -56,10 +56,11 @@ struct view_site {
 };
 
 struct view_mirror {
-    uint32_t weight;     /* 1..10000 */
-    uint32_t address_at; /* struct ip[address_count], as the outlet ordered them */
-    uint32_t blocked_at; /* struct view_country[blocked_count] */
-    uint32_t health_at;  /* struct view_region[health_count] */
+    uint32_t weight;        /* 1..10000 */
+    uint32_t address_at;    /* struct ip[address_count], as the outlet ordered them */
+    uint32_t address_first; /* how many addresses stand before it in the snapshot: its place in health.h */
+    uint32_t blocked_at;    /* struct view_country[blocked_count] */
+    uint32_t health_at;     /* struct view_region[health_count] */
     uint32_t ech_at;
     uint16_t port; /* 443; another only from a list with allow-special-use */
     uint16_t blocked_count;
@@ -94,6 +95,10 @@ void view_free(struct view **v);
 const struct view_site *view_find(const struct view *v, const struct dns_name *name);
 /* Writes the checksum of a block of at least VIEW_HEAD bytes: for view_compile, and to fuzz view_open. */
 void view_seal(uint8_t *block, size_t len);
+/* Of the block: what is kept beside a snapshot (health.h) names it by that. */
+uint64_t view_checksum(const struct view *v);
+/* Of all mirrors of all lists together. */
+uint32_t view_address_count(const struct view *v);
 /* All lists in config order. A list may have no sites. */
 const struct view_list *view_lists(const struct view *v, size_t *count);
 

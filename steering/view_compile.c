@@ -15,7 +15,7 @@ struct compiler {
     size_t len, cap;
     bool failed;
     struct view_head head;
-    uint32_t sites, mirrors; /* filled so far */
+    uint32_t sites, mirrors, addresses; /* filled so far */
 };
 
 /* Offset of n more zeroed bytes at the end; 0 and failed when there is no room. */
@@ -102,6 +102,7 @@ static void put_mirror(struct compiler *c, const struct mirror *m, const struct 
         .weight = m->weight,
         .port = m->port,
         .address_count = (uint8_t)m->address_count,
+        .address_first = c->addresses,
         .blocked_count = (uint16_t)m->blocked_count,
         .health_count = (uint16_t)(health ? health->region_count : 0),
         .ech_len = (uint16_t)m->ech.len,
@@ -115,6 +116,7 @@ static void put_mirror(struct compiler *c, const struct mirror *m, const struct 
     for (unsigned i = 0; i < m->alpn_count; i++)
         memccpy(out.alpn[i], m->alpn[i], '\0', sizeof out.alpn[i] - 1);
     memccpy(out.id, m->id, '\0', sizeof out.id - 1);
+    c->addresses += m->address_count;
     if (!c->failed)
         memcpy(c->block + at, &out, sizeof out);
 }

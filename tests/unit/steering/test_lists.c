@@ -88,17 +88,19 @@ static uint64_t stored_version(struct fixture *f, const char *text)
 {
     struct store *store;
     struct view *v;
+    struct health *h;
     struct dns_name name;
     uint8_t secret[STATE_SECRET];
     assert_true(name_from_text(bytes_str(text), &name));
     if (state_open(f->dir, true, &store) != STORE_OK)
         return 0;
     assert_int_equal(state_load_secret(store, secret), STORE_OK);
-    assert_int_equal(state_load_snapshot(store, &v), STORE_OK);
+    assert_int_equal(state_load_snapshot(store, &v, &h), STORE_OK);
     store_close(&store);
     const struct view_site *s = view_find(v, &name);
     uint64_t version = s ? view_site_list(s)->version : 0;
     view_free(&v);
+    health_free(&h);
     return version;
 }
 

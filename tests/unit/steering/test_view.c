@@ -110,6 +110,29 @@ static void what_goes_in_comes_out(void **state)
     view_free(&v);
 }
 
+/* Every address of every mirror has one place in the count, in the order of the mirrors. */
+static void addresses_are_counted_through(void **state)
+{
+    struct fixture *f = *state;
+    struct view *v = open_copy(f, f->len);
+    size_t lists;
+    const struct view_list *l = view_lists(v, &lists);
+    assert_int_equal(view_site_mirrors(view_list_sites(&l[0]))->address_first, 0);
+    assert_int_equal(view_site_mirrors(view_list_sites(&l[1]))->address_first, 2);
+    assert_int_equal(view_address_count(v), 4);
+    uint64_t checksum;
+    memcpy(&checksum, f->block, sizeof checksum);
+    assert_true(view_checksum(v) == checksum);
+    view_free(&v);
+    /* A count out of order is no snapshot. */
+    struct view_head head;
+    memcpy(&head, f->block, sizeof head);
+    struct view_mirror *m = (void *)(f->block + head.mirror_at);
+    m[1].address_first--;
+    view_seal(f->block, f->len);
+    assert_null(open_copy(f, f->len));
+}
+
 static void names_are_exact_and_the_first_list_has_them(void **state)
 {
     struct fixture *f = *state;
@@ -190,6 +213,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(what_goes_in_comes_out),
+        T(addresses_are_counted_through),
         T(names_are_exact_and_the_first_list_has_them),
         T(health_and_blocking_by_country),
         T(damage_is_noticed),
