@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS: what is refused when certificates are loaded, and handshakes of OpenSSL's client with our server in
  * memory of a socket pair: protocols, names, key types, tickets. */
+#include "certs.h"
 #include "rig.h"
 
-#include <openssl/ec.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include "data/store/shm.h"
@@ -16,43 +14,6 @@
 static const int64_t now = 1800000000;
 static char dir[] = "/tmp/polynya-tls-XXXXXX";
 static char error[300];
-
-struct made {
-    X509 *cert;
-    EVP_PKEY *key;
-};
-
-static void add_names(X509 *c, const char *names)
-{
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-    assert_non_null(e);
-    X509_add_ext(c, e, -1);
-    X509_EXTENSION_free(e);
-}
-
-static struct made make(EVP_PKEY *key, const char *name, const char *names, int64_t from, int64_t until,
-                        const struct made *issuer)
-{
-    struct made m = {X509_new(), key};
-    ASN1_INTEGER_set(X509_get_serialNumber(m.cert), 1);
-    X509_set_version(m.cert, 2);
-    ASN1_TIME_set(X509_getm_notBefore(m.cert), from);
-    ASN1_TIME_set(X509_getm_notAfter(m.cert), until);
-    X509_set_pubkey(m.cert, key);
-    X509_NAME *n = X509_get_subject_name(m.cert);
-    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(m.cert, issuer ? X509_get_subject_name(issuer->cert) : n);
-    if (names)
-        add_names(m.cert, names);
-    assert_true(X509_sign(m.cert, issuer ? issuer->key : key, EVP_sha256()) > 0);
-    return m;
-}
-
-static void drop(struct made *m)
-{
-    X509_free(m->cert);
-    EVP_PKEY_free(m->key);
-}
 
 static const char *path_of(const char *file)
 {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whom our TLS clients believe: the system's CAs and, if there is one, a file of the operator's own.
+ *
+ * Read once and shared by all connections: reading the system's hundred and more CAs for each would cost
+ * more than the handshake. */
+#ifndef POLYNYA_NET_CA_H
+#define POLYNYA_NET_CA_H
+
+#include "data/base/bytes.h"
+
+struct ca;
+
+/* file: PEM, or NULL for none. NULL on failure, with error "FILE: what". */
+struct ca *ca_new(const char *file, char *error, size_t cap);
+void ca_free(struct ca **ca);
+/* Makes a client's SSL_CTX verify by it; for libraries that make their own. */
+void ca_use(const struct ca *ca, void *ssl_ctx);
+
+#endif
