@@ -139,7 +139,6 @@ static enum fetch_end end_of_handshake(const struct fetch *r)
 
 static enum fetch_end end_of(const struct fetch *r)
 {
-    fprintf(stderr, "%d %s\n", r->code, r->error);
     enum fetch_end end;
     switch (r->code) {
     case CURLE_OK:
