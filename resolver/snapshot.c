@@ -94,7 +94,7 @@ void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct
                      int64_t now, struct steer_decision *out)
 {
     if (s->view)
-        steer_decide(s->view, &q->name, q->type, client, s->day_secret, now, out);
+        steer_decide(s->view, s->health, &q->name, q->type, client, s->day_secret, now, out);
     else
         *out = (struct steer_decision){.outcome = STEER_NOT_OURS};
 }

@@ -10,6 +10,9 @@
 
 _Static_assert(sizeof(struct health_head) == 40 && sizeof(struct health_record) == 32, "no padding");
 
+/* Beyond any time, and far enough from INT64_MAX to count on from there. */
+#define TIME_MAX (INT64_MAX / 2)
+
 struct health {
     uint8_t *block;
     struct health_head head;
@@ -66,9 +69,14 @@ bool health_count(struct health_record *r, bool success, int64_t now)
     return changed;
 }
 
+bool health_is_fresh(int64_t stored, int64_t now)
+{
+    return stored < now + HEALTH_KEEP && now < stored + HEALTH_KEEP;
+}
+
 void health_resume(struct health_record *r, int64_t stored, int64_t now)
 {
-    if (stored <= now && now - stored < HEALTH_KEEP)
+    if (health_is_fresh(stored, now))
         return;
     if (r->state != HEALTH_UNKNOWN)
         r->last_good = r->state;
@@ -104,7 +112,8 @@ static bool is_record(const struct health_record *r)
 
 static bool is_head(const struct health_head *head, size_t len)
 {
-    return head->format == HEALTH_FORMAT && head->uplink <= HEALTH_UPLINK_DEAD &&
+    return head->format == HEALTH_FORMAT && head->uplink <= HEALTH_UPLINK_DEAD && head->stored >= 0 &&
+           head->stored < TIME_MAX &&
            len - sizeof *head == (uint64_t)head->count * sizeof(struct health_record);
 }
 

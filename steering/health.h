@@ -15,10 +15,13 @@
 #include "data/base/bytes.h"
 
 enum { HEALTH_UP_AFTER = 3, HEALTH_CLEAR_AFTER = 5, HEALTH_DOWN_AFTER = 3 };
-enum { HEALTH_FORMAT = 1, HEALTH_KEEP = 600 /* seconds a stored state counts after a restart */ };
+enum { HEALTH_FORMAT = 1 };
+/* Seconds: how long a stored table counts, after a restart as with a prober that hangs; and how often at
+ * least the prober stores it anew, changed or not. */
+enum { HEALTH_KEEP = 600, HEALTH_STORE_EVERY = 120 };
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
-/* What the operator's override file says (override.h); it stands before everything and destroys nothing. */
+/* What the operator's override file says (override.h); it stands before our own results and destroys none. */
 enum health_force { HEALTH_NOT_FORCED, HEALTH_FORCED_UP, HEALTH_FORCED_DOWN };
 enum health_alpn { HEALTH_ALPN_H2 = 1, HEALTH_ALPN_HTTP11 = 2 };
 
@@ -39,9 +42,11 @@ struct health_record {
 
 /* Counts one result, known to tell of the mirror and not of our own uplink. True if state changed. */
 bool health_count(struct health_record *r, bool success, int64_t now);
-/* What a record stored at that time is worth after a restart: all of it within HEALTH_KEEP; later (or if the
- * clock went back) its state is unknown again and only last_good remembers it. */
+/* What a record stored at that time is worth after a restart: all of it while that is fresh; later its state
+ * is unknown again and only last_good remembers it. */
 void health_resume(struct health_record *r, int64_t stored, int64_t now);
+/* Does what was stored then still count? Not if the clock has been moved by more than HEALTH_KEEP either. */
+bool health_is_fresh(int64_t stored, int64_t now);
 /* Probes that must still fail (up) or succeed (down) in a row before state changes; 1 while unknown. */
 unsigned health_until_change(const struct health_record *r);
 
@@ -52,7 +57,7 @@ struct health_head {
     uint32_t format;
     uint32_t count;
     uint64_t view;     /* checksum of the snapshot it is parallel to */
-    int64_t stored;    /* when it was written */
+    int64_t stored;    /* when it was written: no state counts from stored + HEALTH_KEEP on */
     uint32_t interval; /* seconds between two probes of an address */
     uint8_t uplink;    /* enum health_uplink: what the canaries say */
     uint8_t published; /* not 0: nothing is probed here (steering.probe.mode: off), the lists' word decides */

@@ -7,7 +7,7 @@
 
 #include "data/base/text.h"
 #include "data/dns/answer.h"
-#include "steering/view.h"
+#include "steering/steer_case.h"
 
 enum steer_outcome {
     STEER_NOT_OURS, /* no list has the name, or not this type of it */
@@ -16,40 +16,28 @@ enum steer_outcome {
     STEER_NODATA    /* ours, nothing usable, and the outlet chose an empty answer */
 };
 
-/* Why: for `polynya why`, `query` and metrics. */
-enum steer_why {
-    STEER_WHY_NONE,
-    STEER_WHY_PICKED,      /* usable mirrors, best first */
-    STEER_WHY_ALL_DOWN,    /* none usable: policy.all_down decided */
-    STEER_WHY_EXPIRED,     /* the registration has expired */
-    STEER_WHY_DNS_ONLY,    /* blocked by DNS alone: the truth is the cure */
-    STEER_WHY_NO_ECH,      /* blocked by SNI and no mirror has ECH */
-    STEER_WHY_OUT_OF_SCOPE /* not blocked in the client's country */
-};
-
-struct steer_client {
-    struct ip ip;    /* len 0: unknown (unix socket) */
-    char country[3]; /* "" if unknown: every client is in scope */
-};
-
 enum { STEER_ADDRESSES_MAX = 4 }; /* two mirrors, two families */
 
 struct steer_decision {
     enum steer_outcome outcome;
     enum steer_why why;
-    uint32_t ttl;
+    uint32_t ttl;                           /* 5..300 */
     struct ip address[STEER_ADDRESSES_MAX]; /* best first, both families */
     unsigned address_count;
     const struct view_mirror *mirror[2]; /* those picked, best first */
+    uint8_t negotiated[2]; /* enum health_alpn: what probes found every answered address of it to speak */
     unsigned mirror_count;
     const struct view_site *site;
     const struct view_list *list;
 };
 
-/* name is lower-cased. day_secret is the secret of the day `now` is in, see steer_day_secret. */
-void steer_decide(const struct view *v, const struct dns_name *name, uint16_t type,
-                  const struct steer_client *client, const uint8_t day_secret[32], int64_t now,
+/* name is lower-cased. health is that snapshot's, or NULL. day_secret is the secret of the day `now` is in,
+ * see steer_day_secret. */
+void steer_decide(const struct view *v, const struct health *health, const struct dns_name *name,
+                  uint16_t type, const struct steer_client *client, const uint8_t day_secret[32], int64_t now,
                   struct steer_decision *out);
+/* The same where the site is known. */
+void steer_case_decide(const struct steer_case *c, struct steer_decision *out);
 /* HMAC-SHA256(master, day number): stable for a UTC day, unlinkable to the next. */
 void steer_day_secret(const uint8_t master[32], int64_t now, uint8_t out[32]);
 /* The answer block for MIRRORS or NODATA (flag ANSWER_STEERED); 0 if cap is too small (4 KiB is always
