@@ -22,7 +22,7 @@ LDFLAGS ?=
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lidn2 -lsystemd -lseccomp -lm
 
-SRC     := $(wildcard data/*/*.c resolver/net/*.c steering/*.c resolver/*.c)
+SRC     := $(wildcard data/*/*.c resolver/net/*.c resolver/validator/*.c steering/*.c resolver/*.c)
 CLI_SRC := $(wildcard steering/cli/*.c)
 LIB_OBJ := $(patsubst %.c,$B/o/%.o,$(filter-out resolver/main.c,$(SRC)))
 CLI_OBJ := $(CLI_SRC:%.c=$B/o/%.o)

@@ -66,6 +66,7 @@ struct copy {
     struct name_table *table;
     struct bytes message;
     size_t at, end;
+    bool lower; /* names in lower case, none compressed */
 };
 
 static bool copy_fixed(struct copy *c, size_t n)
@@ -87,6 +88,8 @@ static bool copy_name(struct copy *c, bool compressible)
     struct dns_name name;
     if (!name_read(c->message, &c->at, &name) || c->at > c->end)
         return false;
+    if (c->lower)
+        name_lower(&name);
     if (compressible && c->table)
         name_put(c->table, c->w, &name);
     else
@@ -114,20 +117,35 @@ static bool copy_step(struct copy *c, char step)
     }
 }
 
-bool rr_put_rdata(struct writer *w, struct name_table *table, struct bytes message, const struct dns_rr *rr)
+static bool put_rdata(struct copy *c, uint16_t type)
 {
-    size_t start = (size_t)(rr->rdata.data - message.data);
-    struct copy c = {w, table, message, start, start + rr->rdata.len};
+    struct writer *w = c->w;
     size_t length_at = w->len;
     writer_u16(w, 0);
-    for (const char *step = rr_layout(rr->type); *step; step++)
-        if (!copy_step(&c, *step))
+    for (const char *step = rr_layout(type); *step; step++)
+        if (!copy_step(c, *step))
             return false;
-    if (c.at != c.end)
+    if (c->at != c->end)
         return false;
     if (w->len - length_at - 2 > UINT16_MAX)
         w->full = true;
     if (!w->full)
         put_u16(w->data + length_at, (uint16_t)(w->len - length_at - 2));
     return true;
+}
+
+bool rr_put_rdata(struct writer *w, struct name_table *table, struct bytes message, const struct dns_rr *rr)
+{
+    size_t start = (size_t)(rr->rdata.data - message.data);
+    struct copy c = {w, table, message, start, start + rr->rdata.len, false};
+    return put_rdata(&c, rr->type);
+}
+
+/* The types of RFC 4034 6.2 3, less NSEC (RFC 6840 5.1): those with names whose numbers are not above
+ * RRSIG's. */
+bool rr_put_canonical(struct writer *w, struct bytes message, const struct dns_rr *rr)
+{
+    size_t start = (size_t)(rr->rdata.data - message.data);
+    struct copy c = {w, NULL, message, start, start + rr->rdata.len, rr->type <= DNS_RRSIG};
+    return put_rdata(&c, rr->type);
 }

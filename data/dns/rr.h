@@ -15,6 +15,9 @@ const char *rr_layout(uint16_t type);
  * whole, or compressed into w's message where RFC 3597 4 allows; table NULL: nothing is compressed. False if
  * the RDATA does not have its type's layout; w is full if it does not fit. */
 bool rr_put_rdata(struct writer *w, struct name_table *table, struct bytes message, const struct dns_rr *rr);
+/* The same in the canonical form of RFC 4034 6.2: nothing compressed, and names in lower case where old types
+ * have them. */
+bool rr_put_canonical(struct writer *w, struct bytes message, const struct dns_rr *rr);
 /* The type an RRSIG covers (RFC 4034 3.1.1); 0 if rr is no RRSIG. */
 uint16_t rr_covers(const struct dns_rr *rr);
 

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = [
     ["data/base"],
     ["data/dns", "data/store", "data/list", "data/conf"],
-    ["resolver/net"],
+    ["resolver/net", "resolver/validator"],
     ["steering", "steering/cli"],
     ["resolver"],
 ]
@@ -35,7 +35,7 @@ SINGLE_USERS = [
     ("LMDB", r"<lmdb\.h>", r"mdb_\w+", ["data/store/store.c"]),
     ("SSL", r"<openssl/ssl\.h>", r"SSL_\w+", ["resolver/net/tls.c", "resolver/net/ca.c"]),
     ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/h2.c"]),
-    ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c"]),
+    ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c"]),

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* RRsets checked against a zone's keys, within a budget.
+ *
+ * What one message may cost is fixed before it is looked at (KeyTrap, CVE-2023-50387; CVE-2023-50868): so
+ * many signatures checked, so many keys of one tag tried for a signature, so many names hashed. A message
+ * that needs more is bogus. */
+#ifndef POLYNYA_VALIDATOR_VERIFY_H
+#define POLYNYA_VALIDATOR_VERIFY_H
+
+#include "data/base/reason.h"
+#include "resolver/validator/canon.h"
+#include "resolver/validator/key.h"
+
+enum {
+    VERIFY_CHECKS = 48,    /* signatures checked for one message */
+    VERIFY_SET_CHECKS = 8, /* for one RRset */
+    VERIFY_TAG_KEYS = 4,   /* keys of one tag and algorithm tried for a signature */
+    VERIFY_HASHES = 64,    /* names hashed for NSEC3 for one message */
+    VERIFY_KEYS_MAX = 48,  /* keys of a zone that are looked at */
+    VERIFY_DS_MAX = 16     /* DS of a zone that are looked at */
+};
+
+struct budget {
+    unsigned checks, hashes;         /* left */
+    unsigned checks_done, hash_work; /* signatures checked; SHA-1 runs, iterations included */
+    bool spent;                      /* something was not done for want of it */
+};
+#define BUDGET_FULL ((struct budget){.checks = VERIFY_CHECKS, .hashes = VERIFY_HASHES})
+
+/* Scratch memory of all checks: one per thread, too large for a stack. */
+struct verifier {
+    struct crypto crypto;
+    struct canon canon;
+    uint8_t text[CANON_SIGNED_MAX];
+};
+
+/* What a good signature says about its RRset. */
+struct verified {
+    uint8_t labels;     /* fewer than the owner's: made from a wildcard */
+    uint32_t ttl_max;   /* seconds: original TTL, and what is left of the signature's life (RFC 4035 5.3.3) */
+    bool only_the_time; /* with a reason: the signature is good, but for the time */
+};
+
+/* REASON_OK if one of set's signatures by `zone` is good at now (Unix seconds), else a REASON_DNSSEC_…: the
+ * most telling thing that was wrong. */
+enum reason verify_set(struct verifier *v, struct budget *b, const struct rrsets *sets,
+                       const struct rrset *set, const struct dns_name *zone, struct key *keys,
+                       unsigned key_count, uint32_t now, struct verified *out);
+
+#endif
