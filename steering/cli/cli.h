@@ -54,6 +54,7 @@ struct cli_command {
     const struct cli_option *options;
     size_t size; /* of the struct that run is given, zeroed where no option was */
     unsigned least, most;
+    enum cli_exit trouble; /* instead of CLI_FAILED where that is an answer; 0: it is none */
     int (*run)(struct cli *c, const void *options);
 };
 
@@ -92,9 +93,9 @@ bool cli_save(const char *path, struct bytes content, bool replace);
 /* DIR/NAME in the arena. */
 const char *cli_path(struct cli *c, const char *dir, const char *name);
 
-/* The subcommands' rows, one file each. */
-extern const struct cli_command command_key_new, command_root_new, command_root_sign, command_delegate,
-    command_registration_new, command_registration_sign, command_registration_check, command_publish,
-    command_list_verify, command_list_show, command_export_bc2, command_query, command_status;
+/* The subcommands' rows: command.def. */
+#define COMMAND(name) extern const struct cli_command command_##name;
+#include "steering/cli/command.def"
+#undef COMMAND
 
 #endif

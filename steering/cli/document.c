@@ -53,7 +53,7 @@ static uint64_t root_number(const char *name)
     return uint_parse(bytes_of(name + 5, len - 10), 1ull << 53, &n) ? n : 0;
 }
 
-const char *document_newest_root(struct cli *c, const char *dir)
+const char *document_find_root(struct cli *c, const char *dir)
 {
     const char *best = NULL;
     uint64_t highest = 0;
@@ -67,6 +67,12 @@ const char *document_newest_root(struct cli *c, const char *dir)
     }
     if (folder)
         closedir(folder);
+    return best;
+}
+
+const char *document_newest_root(struct cli *c, const char *dir)
+{
+    const char *best = document_find_root(c, dir);
     if (!best)
         cli_fail("there is no root-N.json in %s; make one with `polynya root new`, or name it with --root",
                  dir);

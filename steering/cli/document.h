@@ -16,6 +16,8 @@ bool document_load_root(struct cli *c, const char *path, struct envelope *e, str
 bool document_load_delegations(struct cli *c, const char *path, struct envelope *e, struct delegations *out);
 /* Path of the root-N.json with the highest N in the folder; NULL (said) if there is none. */
 const char *document_newest_root(struct cli *c, const char *dir);
+/* The same without a word about it. */
+const char *document_find_root(struct cli *c, const char *dir);
 
 /* A public key: "RW…" itself, or a file that holds one. */
 bool document_public_key(struct cli *c, const char *given, struct minisign_public *out);

@@ -7,10 +7,9 @@
 #include <stdlib.h>
 
 static const struct cli_command *const commands[] = {
-    &command_key_new,     &command_registration_new, &command_registration_sign, &command_registration_check,
-    &command_root_new,    &command_root_sign,        &command_delegate,          &command_publish,
-    &command_list_verify, &command_list_show,        &command_export_bc2,        &command_query,
-    &command_status,
+#define COMMAND(name) &command_##name,
+#include "steering/cli/command.def"
+#undef COMMAND
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 enum { MEMORY_MAX = 512 << 20 };
@@ -93,8 +92,10 @@ static int run(const struct cli_command *command, int argc, char **argv)
         status = CLI_USAGE;
     free(options);
     arena_fini(&c.arena);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        status = cli_fail("cannot write to standard output");
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        cli_fail("cannot write to standard output");
+        status = command->trouble ? command->trouble : CLI_FAILED;
+    }
     return status;
 }
 
