@@ -46,7 +46,7 @@ void snapshot_free(struct snapshot **snapshot)
     free(s);
 }
 
-static enum store_result load(struct snapshot *s, struct view **view, struct health **health)
+static enum store_result load(struct snapshot *s)
 {
     struct store *store;
     enum store_result r = state_open(s->state_dir, true, &store);
@@ -54,23 +54,17 @@ static enum store_result load(struct snapshot *s, struct view **view, struct hea
         return r;
     r = state_load_secret(store, s->master);
     if (r == STORE_OK)
-        r = state_load_snapshot(store, view, health);
+        r = state_renew_snapshot(store, &s->view, &s->health);
     store_close(&store);
     return r;
 }
 
 static void renew(struct snapshot *s)
 {
-    struct view *view;
-    struct health *health;
-    enum store_result r = load(s, &view, &health);
+    enum store_result r = load(s);
     if (r == STORE_OK) {
-        view_free(&s->view);
-        health_free(&s->health);
-        s->view = view;
-        s->health = health;
         s->day = -1;
-        log_debug("steering.loaded", "generation=%u", s->loaded);
+        log_debug("steering.loaded", "generation=%u health=%s", s->loaded, s->health ? "yes" : "none");
     } else if (*s->generation) {
         log_error("steering.unreadable", "dir=%s result=%d", s->state_dir, (int)r);
     }

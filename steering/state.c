@@ -85,16 +85,28 @@ static uint8_t *copy_block(struct bytes value)
     return block;
 }
 
-static enum store_result load_view(struct store_txn *t, struct view **out)
+/* A block begins with its checksum. */
+static bool is_stored(const struct view *v, struct bytes value)
+{
+    uint64_t checksum = v ? view_checksum(v) : 0;
+    return v && value.len >= sizeof checksum && memcmp(value.data, &checksum, sizeof checksum) == 0;
+}
+
+static enum store_result renew_view(struct store_txn *t, struct view **view)
 {
     struct bytes value;
     enum store_result result = store_get(t, BYTES_LIT("view"), &value);
-    if (result != STORE_OK)
+    if (result != STORE_OK || is_stored(*view, value))
         return result;
     uint8_t *block = copy_block(value);
-    if (block && !(*out = view_open(block, value.len)))
+    struct view *fresh = block ? view_open(block, value.len) : NULL;
+    if (!fresh) {
         free(block);
-    return *out ? STORE_OK : STORE_CORRUPT;
+        return STORE_CORRUPT;
+    }
+    view_free(view);
+    *view = fresh;
+    return STORE_OK;
 }
 
 static struct health *load_health(struct store_txn *t, const struct view *v)
@@ -111,19 +123,26 @@ static struct health *load_health(struct store_txn *t, const struct view *v)
     return h;
 }
 
-enum store_result state_load_snapshot(struct store *s, struct view **view, struct health **health)
+enum store_result state_renew_snapshot(struct store *s, struct view **view, struct health **health)
 {
     struct store_txn *t;
-    *view = NULL;
-    *health = NULL;
     enum store_result result = store_read(s, &t);
     if (result != STORE_OK)
         return result;
-    result = load_view(t, view);
-    if (result == STORE_OK)
+    result = renew_view(t, view);
+    if (result == STORE_OK) {
+        health_free(health);
         *health = load_health(t, *view);
+    }
     store_abort(t);
     return result;
+}
+
+enum store_result state_load_snapshot(struct store *s, struct view **view, struct health **health)
+{
+    *view = NULL;
+    *health = NULL;
+    return state_renew_snapshot(s, view, health);
 }
 
 enum store_result state_load_secret(struct store *s, uint8_t secret[STATE_SECRET])

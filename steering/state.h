@@ -45,6 +45,9 @@ enum store_result state_open(const char *state_dir, bool read_only, struct store
  * the first; CORRUPT if view_open refuses it. *health is NULL where there is none, or it is damaged, or
  * another snapshot's: that is no error. */
 enum store_result state_load_snapshot(struct store *s, struct view **view, struct health **health);
+/* The same for who holds copies, NULL or not: *view stays where it still is what is stored, all else is
+ * replaced. On failure both stay. */
+enum store_result state_renew_snapshot(struct store *s, struct view **view, struct health **health);
 enum store_result state_load_secret(struct store *s, uint8_t secret[STATE_SECRET]);
 
 /* The value is borrowed until the transaction ends. */

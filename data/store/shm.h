@@ -42,7 +42,7 @@ struct shm_slot {
 struct shm {
     uint32_t config_generation;   /* grows with every reload */
     uint32_t cache_generation;    /* grows when the cache has rotated: reopen its files */
-    uint32_t steering_generation; /* grows when steering.mdb has a new snapshot: load it */
+    uint32_t steering_generation; /* grows when steering.mdb has a new snapshot or new health: load it */
     struct hash_key cache_hash;   /* keys the packet caches' tables */
     struct ticket_ring tickets;
     struct metric_page retired; /* what ended processes counted */

@@ -90,8 +90,30 @@ static void health_comes_with_its_snapshot(void **state)
     assert_false(load());
 }
 
+/* Health changes every few seconds, the snapshot seldom: it is not copied again for that. */
+static void a_snapshot_is_kept_while_it_is_the_stored_one(void **state)
+{
+    (void)state;
+    struct store *s;
+    struct view *v = NULL;
+    struct health *h = NULL;
+    put(0, 0);
+    for (int round = 0; round < 3; round++) {
+        const struct view *before = v;
+        assert_int_equal(state_open(dir, true, &s), STORE_OK);
+        assert_int_equal(state_renew_snapshot(s, &v, &h), STORE_OK);
+        store_close(&s);
+        assert_true(v && (round == 0 || v == before));
+        assert_true(!h == (round == 2));
+        put(round, 0); /* the same again, then health of another */
+    }
+    view_free(&v);
+    health_free(&h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(health_comes_with_its_snapshot)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(health_comes_with_its_snapshot),
+                                       cmocka_unit_test(a_snapshot_is_kept_while_it_is_the_stored_one)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
