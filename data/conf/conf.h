@@ -85,7 +85,8 @@ struct conf {
         struct ip_net *deny; /* networks no mirror may be in, whatever the lists say */
         unsigned deny_count;
         enum conf_dnssec dnssec;
-        uint64_t poll; /* how often file: lists are looked at besides inotify */
+        const char *overrides; /* path of the override file (steering/override.h); NULL: none */
+        uint64_t poll;         /* how often file: lists are looked at besides inotify */
     } steering;
 
     struct {
