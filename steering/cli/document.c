@@ -180,6 +180,19 @@ bool document_sign(struct cli *c, struct envelope *e, const struct document_sign
     return true;
 }
 
+bool document_by_given(struct cli *c, const struct document_by *by)
+{
+    if (by->keys.count + by->signatures.count == 0)
+        return cli_usage(c, "nothing to sign with: give --key or --signature"), false;
+    return true;
+}
+
+struct document_signers document_by(const struct document_by *by, const char *name)
+{
+    return (struct document_signers){
+        .keys = &by->keys, .signatures = &by->signatures, .name = name, .now = cli_now(by->now)};
+}
+
 bool document_save(struct cli *c, const char *path, const struct envelope *e, bool replace)
 {
     struct bytes file = envelope_write(e, &c->arena);

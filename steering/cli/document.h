@@ -37,6 +37,22 @@ struct document_signers {
 };
 bool document_sign(struct cli *c, struct envelope *e, const struct document_signers *by);
 
+/* What signs, as every command that adds signatures has it. */
+struct document_by {
+    struct cli_words keys, signatures;
+    int64_t now;
+};
+/* The rows of a command whose struct of options has a member `struct document_by by`. */
+#define DOCUMENT_BY_OPTIONS(type)                                                                            \
+    CLI_OPTION("key", 'k', CLI_MANY, type, by.keys, "FILE", "a secret key that signs"),                      \
+        CLI_OPTION("signature", 's', CLI_MANY, type, by.signatures, "FILE",                                  \
+                   "a .minisig made by minisign -S"),                                                        \
+        CLI_OPTION("now", 0, CLI_TIME, type, by.now, "TIME", "instead of the clock")
+/* False (said) if there is nothing to sign with. */
+bool document_by_given(struct cli *c, const struct document_by *by);
+/* Of any keys; name stands in the trusted comment. */
+struct document_signers document_by(const struct document_by *by, const char *name);
+
 /* Saves the envelope; see cli_save. */
 bool document_save(struct cli *c, const char *path, const struct envelope *e, bool replace);
 

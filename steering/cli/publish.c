@@ -11,6 +11,7 @@
 #include "data/list/list.h"
 #include "data/list/registration.h"
 #include "steering/cli/document.h"
+#include "steering/cli/root_report.h"
 #include "steering/guard.h"
 
 struct options {
@@ -27,7 +28,8 @@ static const struct cli_option options[] = {
                "default: registrations in the folder"),
     CLI_OPTION("health", 0, CLI_TEXT, options, health, "FILE",
                "{\"outlet.example\": {\"m1\": {\"*\": \"up\", \"RU\": \"down\"}}}"),
-    CLI_OPTION("root", 'r', CLI_TEXT, options, root, "FILE", "default: the newest root-N.json in the folder"),
+    CLI_OPTION("root", 'r', CLI_TEXT, options, root, "FILE",
+               "default: the newest root-N.json in the folder that is signed by enough keys"),
     CLI_OPTION("expires", 0, CLI_TEXT, options, expires, "WHEN", "at most 24h, the default"),
     CLI_OPTION("set-version", 0, CLI_NUMBER, options, version, "N",
                "default: one more than list.json there has"),
@@ -54,9 +56,9 @@ static bool load_authorities(struct cli *c, const char *dir, struct edition *ed)
     struct envelope e;
     struct bytes file;
     struct refusal why;
-    const char *root = ed->o->root ? ed->o->root : document_newest_root(c, dir);
+    const char *root = ed->o->root;
     const char *path = cli_path(c, dir, "delegations.json");
-    if (!root || !document_load_root(c, root, &e, &ed->root))
+    if (root ? !document_load_root(c, root, &e, &ed->root) : !root_report_newest(c, dir, &ed->root))
         return false;
     if (!cli_read(c, path, DELEGATIONS_SIZE_MAX, &file))
         return false;

@@ -145,15 +145,11 @@ static int run_new(struct cli *c, const void *given)
 }
 
 struct sign_options {
-    struct cli_words keys, signatures;
-    int64_t now;
+    struct document_by by;
 };
 
 static const struct cli_option sign_options[] = {
-    CLI_OPTION("key", 'k', CLI_MANY, sign_options, keys, "FILE", "the outlet's secret key"),
-    CLI_OPTION("signature", 's', CLI_MANY, sign_options, signatures, "FILE",
-               "a .minisig made by minisign -S"),
-    CLI_OPTION("now", 0, CLI_TIME, sign_options, now, "TIME", "instead of the clock"),
+    DOCUMENT_BY_OPTIONS(sign_options),
     CLI_OPTIONS_END,
 };
 
@@ -163,12 +159,9 @@ static int run_sign(struct cli *c, const void *given)
     const char *path = c->words.item[0];
     struct envelope e;
     struct registration r;
-    if (o->keys.count + o->signatures.count == 0)
-        return cli_usage(c, "nothing to sign with: give --key or --signature");
-    if (!load(c, path, &e, &r))
+    if (!document_by_given(c, &o->by) || !load(c, path, &e, &r))
         return CLI_FAILED;
-    struct document_signers by = {
-        .keys = &o->keys, .signatures = &o->signatures, .name = r.domain, .now = cli_now(o->now)};
+    struct document_signers by = document_by(&o->by, r.domain);
     if (!document_sign(c, &e, &by) || !document_save(c, path, &e, true))
         return CLI_FAILED;
     printf("%s: %s seq %" PRIu64 ", %u signatures\n", path, r.domain, r.seq, e.count);

@@ -14,7 +14,7 @@ NOW = "2026-11-23T20:00:00Z"
 class Cli:
     """The program in a folder of its own, with its clock stopped at NOW where a command has one; now=None: the real one."""
 
-    CLOCKED = {("root", "new"), ("root", "sign"), ("delegate",), ("registration", "new"), ("registration", "sign"),
+    CLOCKED = {("root", "new"), ("root", "sign"), ("root", "rotate"), ("delegate",), ("registration", "new"), ("registration", "sign"),
                ("registration", "check"), ("publish",), ("list", "verify"), ("export", "bc2")}
 
     def __init__(self, folder):
