@@ -1,75 +1,40 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `polynya delegate`: which key speaks for which domain, signed by the list's maintainers. */
-#include "steering/cli/document.h"
-
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 
+#include "steering/cli/blocked.h"
+#include "steering/cli/document.h"
+#include "steering/cli/json.h"
+#include "steering/cli/root_keys.h"
+
 struct options {
+    struct document_by by;
     const char *key_of_outlet;
-    struct cli_words blocked;
-    struct cli_words keys, signatures;
+    struct cli_words blocked, unblocked;
     const char *root;
     const char *expires;
     uint64_t version;
-    bool remove, sign;
-    int64_t now;
+    bool revoke, sign, json;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION("outlet-key", 0, CLI_TEXT, options, key_of_outlet, "KEY",
                "the outlet's public key: RW… or a .pub file"),
     CLI_OPTION("blocked", 'b', CLI_MANY, options, blocked, "CC=HOW",
-               "how it is blocked where: RU=dns,ip,sni"),
-    CLI_OPTION("remove", 0, CLI_FLAG, options, remove, NULL, "take the domain off the list"),
+               "how it is blocked in a country, instead of what stood there: RU=dns,ip,sni"),
+    CLI_OPTION("unblocked", 'u', CLI_MANY, options, unblocked, "CC", "it is not blocked there any more"),
+    CLI_OPTION("revoke", 0, CLI_FLAG, options, revoke, NULL, "take the domain off the list"),
     CLI_OPTION("sign", 0, CLI_FLAG, options, sign, NULL, "change nothing, add signatures"),
-    CLI_OPTION("key", 'k', CLI_MANY, options, keys, "FILE", "a maintainer's secret key that signs"),
-    CLI_OPTION("signature", 's', CLI_MANY, options, signatures, "FILE",
-               "with --sign: a .minisig made by minisign -S"),
+    DOCUMENT_BY_OPTIONS(options),
     CLI_OPTION("root", 'r', CLI_TEXT, options, root, "FILE",
                "default: the newest root-N.json beside the file"),
     CLI_OPTION("expires", 0, CLI_TEXT, options, expires, "WHEN", "at most 90d, the default"),
     CLI_OPTION("set-version", 0, CLI_NUMBER, options, version, "N", "default: one more than the file has"),
-    CLI_OPTION("now", 0, CLI_TIME, options, now, "TIME", "instead of the clock"),
+    CLI_JSON_OPTION(options),
     CLI_OPTIONS_END,
 };
-
-static bool parse_flags(const char *text, uint8_t *out)
-{
-    static const char *const names[] = {"dns", "ip", "sni"};
-    *out = 0;
-    while (*text) {
-        size_t len = strcspn(text, ",");
-        uint8_t flag = 0;
-        for (unsigned i = 0; i < 3; i++)
-            if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0)
-                flag = (uint8_t)(1u << i);
-        if (!flag)
-            return false;
-        *out |= flag;
-        text += len + (text[len] == ',');
-    }
-    return *out != 0;
-}
-
-static bool fill_blocked(struct cli *c, const struct cli_words *given, struct delegation *site)
-{
-    site->blocked = arena_array(&c->arena, given->count + 1, sizeof *site->blocked);
-    for (unsigned i = 0; site->blocked && i < given->count; i++) {
-        const char *country, *how;
-        struct blocked *b = &site->blocked[site->blocked_count++];
-        if (!cli_split(c, given->item[i], '=', &country, &how) || strlen(country) != 2 ||
-            (uint8_t)(country[0] - 'A') > 25 || (uint8_t)(country[1] - 'A') > 25 ||
-            !parse_flags(how, &b->flags))
-            return cli_usage(c,
-                             "--blocked wants a country and dns, ip or sni, for example RU=dns,ip, not '%s'",
-                             given->item[i]),
-                   false;
-        memcpy(b->country, country, 3);
-    }
-    return site->blocked != NULL;
-}
 
 /* The domain as documents want it: lower-case, without a closing dot. */
 static bool fill_domain(struct cli *c, const char *given, struct delegation *site)
@@ -92,7 +57,7 @@ static bool change_sites(struct cli *c, const struct options *o, const struct de
     bool found = false;
     for (unsigned i = 0; sites && i < d->site_count; i++) {
         bool same = strcmp(d->sites[i].domain, site->domain) == 0;
-        if (same && !o->remove)
+        if (same && !o->revoke)
             sites[n++] = *site;
         else if (!same)
             sites[n++] = d->sites[i];
@@ -100,8 +65,8 @@ static bool change_sites(struct cli *c, const struct options *o, const struct de
     }
     if (!sites)
         return cli_fail("out of memory"), false;
-    if (o->remove && !found)
-        return cli_fail("%s is not delegated; nothing to remove", site->domain), false;
+    if (o->revoke && !found)
+        return cli_fail("%s is not delegated; nothing to revoke", site->domain), false;
     if (!found)
         sites[n++] = *site;
     d->sites = sites;
@@ -109,24 +74,33 @@ static bool change_sites(struct cli *c, const struct options *o, const struct de
     return true;
 }
 
+/* The entry as it is to be: what stood there, with what is given put in its place. */
+static bool fill_site(struct cli *c, const struct options *o, const struct delegations *d,
+                      struct delegation *site)
+{
+    static const struct delegation nothing;
+    const struct delegation *before = delegations_find(d, site->domain);
+    if (!before && !o->key_of_outlet)
+        return cli_usage(c, "whose key speaks for %s? give --outlet-key", site->domain), false;
+    if (!o->key_of_outlet)
+        site->key = before->key;
+    else if (!document_public_key(c, o->key_of_outlet, &site->key))
+        return false;
+    return blocked_change(c, &o->blocked, &o->unblocked, before ? before : &nothing, site);
+}
+
 static bool change(struct cli *c, const struct options *o, struct delegations *d, struct envelope *e)
 {
     struct delegation site = {0};
-    if (!fill_domain(c, c->words.item[1], &site))
-        return false;
-    if (!o->remove && !o->key_of_outlet)
-        return cli_usage(c, "whose key speaks for %s? give --outlet-key", site.domain), false;
-    if (!o->remove &&
-        (!document_public_key(c, o->key_of_outlet, &site.key) || !fill_blocked(c, &o->blocked, &site)))
-        return false;
-    if (!change_sites(c, o, &site, d))
+    if (!fill_domain(c, c->words.item[1], &site) || (!o->revoke && !fill_site(c, o, d, &site)) ||
+        !change_sites(c, o, &site, d))
         return false;
     d->version = o->version ? o->version : d->version + 1;
-    d->issued = cli_now(o->now);
+    d->issued = cli_now(o->by.now);
     if (!cli_expiry(c, o->expires, "90d", d->issued, &d->expires))
         return false;
-    if (d->expires > d->issued + DELEGATIONS_LIFE_MAX)
-        return cli_usage(c, "delegations may live 90 days at most"), false;
+    if (d->expires <= d->issued || d->expires > d->issued + DELEGATIONS_LIFE_MAX)
+        return cli_usage(c, "delegations may live 90 days at most, and not end before they begin"), false;
     /* Another text: the old signatures are worth nothing. */
     *e = (struct envelope){.text = delegations_print(d, &c->arena)};
     return e->text.data != NULL || !cli_fail("out of memory");
@@ -134,11 +108,16 @@ static bool change(struct cli *c, const struct options *o, struct delegations *d
 
 static bool used_rightly(struct cli *c, const struct options *o)
 {
-    if (o->sign && (c->words.count > 1 || o->remove || o->key_of_outlet))
+    bool changes = o->key_of_outlet || o->blocked.count || o->unblocked.count;
+    if (o->sign && (c->words.count > 1 || o->revoke || changes || o->expires || o->version))
         return cli_usage(c, "--sign changes nothing: give only the file and --key or --signature"), false;
-    if (!o->sign && c->words.count < 2)
+    if (o->sign)
+        return document_by_given(c, &o->by);
+    if (c->words.count < 2)
         return cli_usage(c, "the domain is missing"), false;
-    if (!o->sign && o->signatures.count)
+    if (o->revoke && changes)
+        return cli_usage(c, "--revoke takes the whole domain off: nothing else can be said of it"), false;
+    if (o->by.signatures.count)
         return cli_usage(c, "--signature goes with --sign: a changed document has no signatures yet"), false;
     return true;
 }
@@ -149,6 +128,44 @@ static const char *root_path(struct cli *c, const struct options *o)
         return o->root;
     char *path = arena_text(&c->arena, bytes_str(c->words.item[0]));
     return path ? document_newest_root(c, dirname(path)) : NULL;
+}
+
+/* Which maintainers have signed. */
+static json_t *signers_json(const struct envelope *e, const struct root *root)
+{
+    const struct role *role = &root->roles[ROOT_ROLE_MAINTAINERS];
+    json_t *signers = json_array();
+    for (unsigned i = 0; i < role->count; i++) {
+        char key[MINISIGN_PUBLIC_TEXT + 1];
+        minisign_public_format(role->keys[i], key);
+        json_array_append_new(signers,
+                              json_pack("{s:s, s:s, s:b}", "name", root_keys_name(root, role->keys[i]), "key",
+                                        key, "signed", envelope_signers(e, &role->keys[i], 1) == 1));
+    }
+    return signers;
+}
+
+static int tell(struct cli *c, const struct options *o, const struct delegations *d, const struct envelope *e,
+                const struct root *root)
+{
+    const struct role *role = &root->roles[ROOT_ROLE_MAINTAINERS];
+    const char *path = c->words.item[0];
+    unsigned have = envelope_signers(e, role->keys, role->count);
+    json_t *signers = signers_json(e, root), *row;
+    size_t i;
+    if (o->json)
+        return cli_json(json_pack("{s:o, s:I, s:i, s:o, s:o, s:i, s:i, s:b}", "file", cli_json_text(c, path),
+                                  "version", (json_int_t)d->version, "sites", (int)d->site_count, "expires",
+                                  cli_json_time(d->expires), "signers", signers, "have", (int)have, "need",
+                                  (int)role->threshold, "complete", have >= role->threshold));
+    json_array_foreach(signers, i, row)
+        printf("  %-12s %s\n", json_is_true(json_object_get(row, "signed")) ? "signed" : "not signed",
+               json_string_value(json_object_get(row, "name")));
+    json_decref(signers);
+    printf("%s: version %" PRIu64 ", %u sites, %u of %u signatures%s\n", path, d->version, d->site_count,
+           have, role->threshold,
+           have < role->threshold ? "; sign with more maintainers' keys: polynya delegate --sign" : "");
+    return CLI_OK;
 }
 
 static int run(struct cli *c, const void *given)
@@ -165,20 +182,12 @@ static int run(struct cli *c, const void *given)
         return CLI_FAILED;
     if (!o->sign && !change(c, o, &d, &e))
         return CLI_FAILED;
-    const struct role *role = &root.roles[ROOT_ROLE_MAINTAINERS];
-    struct document_signers by = {.keys = &o->keys,
-                                  .signatures = &o->signatures,
-                                  .name = "delegations.json",
-                                  .now = cli_now(o->now),
-                                  .allowed = role,
-                                  .role = "maintainers"};
+    struct document_signers by = document_by(&o->by, "delegations.json");
+    by.allowed = &root.roles[ROOT_ROLE_MAINTAINERS];
+    by.role = "maintainers";
     if (!document_sign(c, &e, &by) || !document_save(c, path, &e, true))
         return CLI_FAILED;
-    unsigned have = envelope_signers(&e, role->keys, role->count);
-    printf("%s: version %" PRIu64 ", %u sites, %u of %u signatures%s\n", path, d.version, d.site_count, have,
-           role->threshold,
-           have < role->threshold ? "; sign with more maintainers' keys: polynya delegate --sign" : "");
-    return CLI_OK;
+    return tell(c, o, &d, &e, &root);
 }
 
 const struct cli_command command_delegate = {

@@ -76,7 +76,7 @@ def test_the_other_way_round_is_the_opposite(pair):
 def test_delegations(pair):
     keys(pair, "key2")
     pair("delegate", "other/delegations.json", "outlet.example", "--outlet-key", "key2.pub", "--blocked", "RU=sni",
-         "--expires", "30d", "--key", "maint.key")
+         "--unblocked", "BY", "--expires", "30d", "--key", "maint.key")
     pair("delegate", "other/delegations.json", "new.example", "--outlet-key", "key2.pub", "--key", "maint.key")
     key, key2 = (pair.path(f"{k}.pub").read_text().splitlines()[1] for k in ("outlet", "key2"))
     for a, b in ("list", "other"), ("list/delegations.json", "other/delegations.json"):

@@ -274,12 +274,71 @@ def test_signing_twice_with_one_clock_gives_the_same_bytes(made):
     assert made.path("x.json").read_bytes() == made.path("y.json").read_bytes()
 
 
-def test_removing_a_site(made):
-    made("delegate", "list/delegations.json", "--remove", "outlet.example", "--key", "maint.key")
-    made.fails(1, "not delegated", "delegate", "list/delegations.json", "--remove", "outlet.example", "--key",
+def test_revoking_a_site(made):
+    made("delegate", "list/delegations.json", "--revoke", "outlet.example", "--key", "maint.key")
+    made.fails(1, "not delegated", "delegate", "list/delegations.json", "--revoke", "outlet.example", "--key",
                "maint.key")
     assert "0 registrations, 1 left out" in made("publish", "list", "--key", "pub.key")
     assert "outlet.example" not in verify(made)
+
+
+# ---- delegations, changed ----
+
+def delegated(cli):
+    return json.loads(cli("list", "show", "--text", "list/delegations.json"))["sites"]
+
+
+def delegate(cli, *options):
+    return cli("delegate", "list/delegations.json", *options, "--key", "maint.key")
+
+
+def test_blocked_is_changed_country_by_country(made):
+    before = delegated(made)[0]
+    delegate(made, "outlet.example", "--blocked", "RU=sni", "--blocked", "KZ=ip,dns")
+    site, = delegated(made)
+    assert site == {**before, "blocked": {"RU": ["sni"], "BY": ["sni"], "KZ": ["dns", "ip"]}}
+    delegate(made, "outlet.example", "--unblocked", "RU", "--unblocked", "BY")
+    assert delegated(made)[0]["blocked"] == {"KZ": ["dns", "ip"]}
+    delegate(made, "outlet.example", "--outlet-key", "stranger.pub")
+    assert delegated(made)[0]["blocked"] == {"KZ": ["dns", "ip"]} and delegated(made)[0]["key"] != before["key"]
+
+
+def test_a_delegation_is_renewed(made):
+    before = delegated(made)
+    made("delegate", "list/delegations.json", "outlet.example", "--key", "maint.key", now="2027-01-20T00:00:00Z")
+    assert delegated(made) == before
+    text = json.loads(made("list", "show", "--text", "list/delegations.json"))
+    assert (text["version"], text["issued"], text["expires"]) == (2, "2027-01-20T00:00:00Z", "2027-04-20T00:00:00Z")
+
+
+def test_a_delegation_tells_who_has_signed(made):
+    told = json.loads(made("delegate", "list/delegations.json", "outlet.example", "--blocked", "RU=ip", "--json"))
+    assert (told["version"], told["have"], told["need"], told["complete"]) == (2, 0, 1, False)
+    assert [(row["name"], row["signed"]) for row in told["signers"]] == [("maint", False)]
+    told = json.loads(made("delegate", "--sign", "list/delegations.json", "--key", "maint.key", "--json"))
+    assert told["complete"] is True and told["signers"][0]["signed"] is True
+    assert "  signed       maint" in made("delegate", "--sign", "list/delegations.json", "--key", "maint.key")
+
+
+@pytest.mark.parametrize("words,status,text", [
+    (["outlet.example", "--blocked", "RU"], 2, "--blocked wants a country"),
+    (["outlet.example", "--blocked", "ru=ip"], 2, "--blocked wants a country"),
+    (["outlet.example", "--blocked", "RU=http"], 2, "--blocked wants a country"),
+    (["outlet.example", "--blocked", "RU=ip", "--blocked", "RU=dns"], 2, "RU is given twice"),
+    (["outlet.example", "--blocked", "RU=ip", "--unblocked", "RU"], 2, "both blocked and not"),
+    (["outlet.example", "--unblocked", "Russia"], 2, "--unblocked wants a country"),
+    (["outlet.example", "--unblocked", "KZ"], 1, "not said to be blocked in KZ"),
+    (["outlet.example", "--revoke", "--blocked", "RU=ip"], 2, "--revoke"),
+    (["other.example", "--blocked", "RU=ip"], 2, "give --outlet-key"),
+    (["other.example", "--revoke"], 1, "not delegated"),
+    (["outlet.example", "--expires", "91d"], 2, "90 days at most"),
+    (["--sign", "--blocked", "RU=ip"], 2, "--sign changes nothing"),
+    (["--sign"], 2, "nothing to sign with"),
+])
+def test_a_wrong_delegation_changes_nothing(made, words, status, text):
+    before = made.path("list/delegations.json").read_bytes()
+    made.fails(status, text, "delegate", "list/delegations.json", *words)
+    assert made.path("list/delegations.json").read_bytes() == before
 
 
 def test_a_file_too_long_is_not_read(made):

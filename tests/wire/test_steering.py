@@ -275,7 +275,7 @@ def test_list_that_comes_later(make_polynya, truth, publisher, ca):
 
 def test_withdrawn_site(make_polynya, truth, demo, ca):
     daemon = make_polynya(truth, steering=demo.config())
-    run_cli("delegate", demo.list / "delegations.json", NAME, "--remove", "--key", demo.key("maintainer"))
+    run_cli("delegate", demo.list / "delegations.json", NAME, "--revoke", "--key", demo.key("maintainer"))
     demo.publish()
     wait_until(lambda: answers_of(daemon, ca) == {TRUTH}, "the site to go")
 
