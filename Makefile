@@ -120,6 +120,11 @@ TEST_JOBS ?= $(shell nproc)
 bench: all bench-deps
 	tests/bench/run
 
+# What a full steering list costs; see tests/bench/README.md.
+$B/bench/%: tests/bench/%.c $B/libpolynya.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
+
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
