@@ -10,7 +10,7 @@
 #define POLYNYA_RESOLVER_EXCHANGE_H
 
 #include "data/base/hash.h"
-#include "resolver/link.h"
+#include "data/base/link.h"
 #include "resolver/server.h"
 #include "resolver/tcp.h"
 #include "resolver/udp.h"

@@ -11,7 +11,7 @@
 #include "data/base/clock.h"
 #include "data/base/metric.h"
 #include "resolver/failure.h"
-#include "resolver/link.h"
+#include "data/base/link.h"
 #include "resolver/upstream.h"
 
 struct pending_lookup {

@@ -13,7 +13,7 @@
 
 #include "data/base/text.h"
 #include "resolver/asked.h"
-#include "resolver/link.h"
+#include "data/base/link.h"
 
 enum {
     TCP_UNDER_WAY_MAX = 1000,

@@ -8,7 +8,7 @@
 
 #include "data/base/hash.h"
 #include "data/base/metric.h"
-#include "resolver/link.h"
+#include "data/base/link.h"
 
 enum { PORT_MIN = 1024, PORT_COUNT = 65536 - PORT_MIN, PORT_DRAWS = 5 };
 

@@ -34,6 +34,17 @@ size_t answer_seal(const struct answer_head *head, const uint16_t *ttl_at, const
     return len;
 }
 
+void answer_mark(uint8_t *block, size_t len, uint8_t flags, uint32_t ttl_max)
+{
+    struct answer_head head;
+    memcpy(&head, block, sizeof head);
+    head.flags |= flags;
+    head.ttl = head.ttl < ttl_max ? head.ttl : ttl_max;
+    memcpy(block, &head, sizeof head);
+    head.checksum = checksum_of(block, len);
+    memcpy(block, &head, sizeof head);
+}
+
 static uint16_t ttl_offset(const struct answer *a, unsigned i)
 {
     uint16_t at;
@@ -102,7 +113,9 @@ static struct writer start(const struct answer *a, const struct dns_query *q, ui
         return w;
     memcpy(out, a->wire.data, a->wire.len);
     put_u16(out, q->id);
-    put_u16(out + 2, (uint16_t)(get_u16(out + 2) | (q->flags & (DNS_RD | DNS_CD))));
+    /* AD for those who understand it (RFC 6840 5.7, 5.8). */
+    unsigned ad = a->head.flags & ANSWER_SECURE && (q->edns.dnssec_ok || q->flags & DNS_AD) ? DNS_AD : 0;
+    put_u16(out + 2, (uint16_t)(get_u16(out + 2) | ad | (q->flags & (DNS_RD | DNS_CD))));
     /* The block's question is the same name, so the same length. */
     if (q->question.len && q->question.len <= w.len - DNS_HEADER)
         memcpy(out + DNS_HEADER, q->question.data, q->question.len);

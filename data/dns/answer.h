@@ -24,6 +24,8 @@ enum answer_flag {
     ANSWER_SIGNED = 1,   /* an RRSIG stands in the answer section */
     ANSWER_NEGATIVE = 2, /* NXDOMAIN or NODATA */
     ANSWER_STEERED = 4,  /* made by us: never stored, cache-control private */
+    ANSWER_SECURE = 8,   /* validated: AD is set for those who ask for it */
+    ANSWER_CHECKED = 16, /* its verdict is known, and is not bogus */
 };
 
 struct answer_head {
@@ -75,6 +77,10 @@ struct answer_limits {
  * than ANSWER_RRS_MAX RRs, or a malformed message: 0. AD is cleared. Returns the block's length. */
 size_t answer_build(const struct dns_query *q, struct bytes reply, uint32_t now,
                     const struct answer_limits *limits, uint8_t block[ANSWER_BLOCK_MAX]);
+
+/* Adds flags to a sealed block and shortens its life to ttl_max seconds; the message's bytes may have changed
+ * since it was sealed. */
+void answer_mark(uint8_t *block, size_t len, uint8_t flags, uint32_t ttl_max);
 
 /* Builds an answer of our own, RR by RR. */
 struct answer_builder {

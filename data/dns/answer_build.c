@@ -303,13 +303,18 @@ static enum chain put_chain(struct build *b, struct dns_name *name)
     unsigned count;
     for (unsigned links = 0;; links++) {
         struct want data = want_of(DNS_ANSWER, name, b->q->type);
-        if (find(b, &data, &count))
+        const struct item *found = find(b, &data, &count);
+        struct dns_name target;
+        /* Who asks for a CNAME made from a DNAME needs that to believe it. */
+        if (found && b->q->type == DNS_CNAME && name_in_rdata(b, &found->rr, 0, &target) &&
+            !put_dname(b, name, &target))
+            return CHAIN_BAD;
+        if (found)
             return put_set(b, name, b->q->type) ? CHAIN_DATA : CHAIN_BAD;
         struct want cname = want_of(DNS_ANSWER, name, DNS_CNAME);
         const struct item *item = find(b, &cname, &count);
         if (!item)
             return CHAIN_EMPTY;
-        struct dns_name target;
         if (count > 1 || links == LINKS_MAX || !name_in_rdata(b, &item->rr, 0, &target))
             return CHAIN_BAD;
         if (!put_dname(b, name, &target) || !put_set(b, name, DNS_CNAME))

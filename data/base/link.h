@@ -3,8 +3,8 @@
  *
  * A head and a link that is in no ring point at themselves, so leaving twice is harmless. holder_of goes from
  * an embedded link, watcher or query back to what it is embedded in. */
-#ifndef POLYNYA_RESOLVER_LINK_H
-#define POLYNYA_RESOLVER_LINK_H
+#ifndef POLYNYA_BASE_LINK_H
+#define POLYNYA_BASE_LINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
