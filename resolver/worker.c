@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "resolver/admin.h"
@@ -12,6 +13,8 @@
 #include "resolver/net/listener.h"
 #include "resolver/page.h"
 #include "resolver/query.h"
+
+enum { RESERVED = 256 /* descriptors that are not readers' connections */ };
 
 struct worker {
     const struct worker_env *env;
@@ -105,6 +108,20 @@ static void watch_signals(struct worker *w)
     w->drain_timer.data = w;
 }
 
+/* Questions upstream, files and the operator need descriptors, too. */
+static unsigned places(unsigned wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    rlim_t room = limit.rlim_cur > 2 * RESERVED ? limit.rlim_cur - RESERVED : limit.rlim_cur / 2;
+    if (wanted <= room)
+        return wanted;
+    log_warn("limits.descriptors", "connections=%u wanted=%u text=\"raise the limit of open files\"",
+             (unsigned)room, wanted);
+    return (unsigned)room;
+}
+
 static struct front_limits public_limits(const struct conf *c)
 {
     return (struct front_limits){.streams = c->limits.streams,
@@ -112,7 +129,7 @@ static struct front_limits public_limits(const struct conf *c)
                                  .idle_timeout = (double)c->limits.idle_timeout / 1000,
                                  .read_timeout = (double)c->limits.read_timeout / 1000,
                                  .write_timeout = (double)c->limits.write_timeout / 1000,
-                                 .connections = c->limits.connections,
+                                 .connections = places(c->limits.connections),
                                  .connections_per_prefix = c->limits.connections_per_prefix,
                                  .handshakes = c->limits.handshakes,
                                  .connection_rate = c->limits.connection_rate,

@@ -6,7 +6,9 @@
 #include "resolver/net/conn.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,7 +98,8 @@ static bool is_spent(const struct conn *c)
            (l->connection_life > 0 && ev_now(c->set->loop) - c->born >= l->connection_life);
 }
 
-/* A connection pays for several requests at once, so that most of them cost no look-up. */
+/* A connection that has made many requests pays for several at once, so that most of them cost no look-up;
+ * what it pays and does not use stays a small part of what it has used. */
 static bool pay(struct conn *c, const union sock_addr *client)
 {
     struct ip ip = sock_addr_ip(client);
@@ -105,8 +108,11 @@ static bool pay(struct conn *c, const union sock_addr *client)
         return true;
     if (!sock_addr_equal(client, &c->client))
         return rate_take(c->set->queries, &ip, now, 1);
-    if (c->credit == 0 && rate_take(c->set->queries, &ip, now, CREDIT))
-        c->credit = CREDIT;
+    unsigned ahead = 1 + c->requests / 8;
+    if (ahead > CREDIT)
+        ahead = CREDIT;
+    if (c->credit == 0 && rate_take(c->set->queries, &ip, now, ahead))
+        c->credit = ahead;
     if (c->credit == 0)
         return rate_take(c->set->queries, &ip, now, 1);
     c->credit--;
@@ -161,6 +167,13 @@ static void conn_drop(struct conn *c)
     void *owner = c->owner;
     free(c);
     set->ended(set, owner);
+}
+
+/* Without this the kernel would keep what was sent, for minutes, for a peer that does not take it. */
+static void conn_abort(struct conn *c)
+{
+    setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    conn_drop(c);
 }
 
 static void watch(struct conn *c, int events)
@@ -292,12 +305,18 @@ static void on_read_expired(struct deadline *d)
 static void on_write_expired(struct deadline *d)
 {
     metric_count(METRIC_CONN_TIMEOUT_WRITE);
-    conn_drop(RING_OWNER(d, struct conn, deadline));
+    conn_abort(RING_OWNER(d, struct conn, deadline));
 }
 
+/* A last answer that has not arrived yet has the time that writing has. */
 static void on_linger_expired(struct deadline *d)
 {
-    conn_drop(RING_OWNER(d, struct conn, deadline));
+    struct conn *c = RING_OWNER(d, struct conn, deadline);
+    int unsent;
+    if (ioctl(c->io.fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+        deadline_start(&c->set->timer[CONN_WRITE], &c->deadline);
+    else
+        conn_drop(c);
 }
 
 /* Output */
@@ -658,14 +677,22 @@ void conn_set_fini(struct conn_set *set)
     rate_free(&set->queries);
 }
 
-bool conn_set_make_room(struct conn_set *set)
+/* Handshakes are over in no time: where they are many, few of them are honest. */
+static struct conn *worth_least(struct conn_set *set)
 {
+    if ((uint64_t)set->shaking_count * 4 > set->count)
+        return RING_OWNER(set->shaking.next, struct conn, shaking);
     struct deadline *d = deadlines_oldest(&set->timer[CONN_IDLE]);
     if (!d)
         d = deadlines_oldest(&set->timer[CONN_READ]);
-    if (!d)
+    return d ? RING_OWNER(d, struct conn, deadline) : NULL;
+}
+
+bool conn_set_make_room(struct conn_set *set)
+{
+    struct conn *c = worth_least(set);
+    if (!c)
         return false;
-    struct conn *c = RING_OWNER(d, struct conn, deadline);
     metric_count(METRIC_CONN_EVICTED);
     if (c->protocol && !c->closing) {
         c->protocol->timeout(c->self, false);

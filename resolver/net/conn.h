@@ -82,8 +82,9 @@ bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
 /* Sends what can be sent at once and closes all connections. */
 void conn_set_fini(struct conn_set *set);
 void conn_set_drain(struct conn_set *set, bool final);
-/* Ends the connection that can be spared best: the one idle for longest, else the one whose request (or
- * handshake) has been coming in for longest. False if there is none. */
+/* Ends the connection that can be spared best: where more than a quarter are still at their handshakes, the
+ * oldest of those; else the one idle for longest, else the one whose request has been coming in for longest.
+ * False if there is none. */
 bool conn_set_make_room(struct conn_set *set);
 
 /* Takes fd. False (and fd closed) without memory. */

@@ -67,6 +67,7 @@ struct h2 {
     int budget;
     size_t useless; /* bytes read since the last of a request */
     ev_tstamp budget_at;
+    bool greeted;           /* the client's settings have come */
     bool draining, leaving; /* the notice was sent; the last stream was named */
 };
 
@@ -440,6 +441,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct h2 *h = self;
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         on_request_frame(h, frame);
+    else if (frame->hd.type == NGHTTP2_SETTINGS)
+        h->greeted = true;
     else if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK && h->draining)
         leave(h);
     return 0;
@@ -480,12 +483,17 @@ static void flag_abuse(struct h2 *h)
     nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+static bool is_flood(ssize_t error)
+{
+    return error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+}
+
 static bool h2_input(void *self, const uint8_t *data, size_t n)
 {
     struct h2 *h = self;
     h->useless += n;
     ssize_t used = n ? nghttp2_session_mem_recv(h->session, data, n) : 0;
-    if (used == NGHTTP2_ERR_FLOODED || (used >= 0 && !solvent(h))) {
+    if (is_flood(used) || (used >= 0 && !solvent(h))) {
         flag_abuse(h);
         return false;
     }
@@ -535,6 +543,8 @@ static struct conn_phase h2_phase(const void *self)
     const struct h2 *h = self;
     if (h->answered)
         return (struct conn_phase){CONN_WRITE, h->sent};
+    if (!h->greeted)
+        return (struct conn_phase){CONN_READ, 0};
     if (!ring_empty(&h->incoming))
         return (struct conn_phase){CONN_READ,
                                    (uint32_t)RING_OWNER(h->incoming.next, struct h2_stream, link)->id};

@@ -4,6 +4,7 @@
 #include "resolver/net/listener.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@
 #include "resolver/net/sock.h"
 
 enum { ACCEPTS_PER_WAKEUP = 64 };
-static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1;
+enum { TRIM_LEAST = 64 }; /* connections; below, there is little to give back */
+static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1, TRIM_SECONDS = 1;
 
 struct listener {
     ev_io io;
@@ -33,6 +35,8 @@ struct front {
     struct census *census;
     struct rate *rate; /* of new connections */
     struct h2_setup *h2;
+    unsigned most;      /* connections since memory was given back last */
+    ev_timer trim;      /* more than half of them have gone: when to do it */
     ev_timer pause;     /* out of descriptors: when to try again */
     ev_timer last_call; /* draining: when clients that did not hear are told again */
     ev_timer empty;     /* draining: the last connection has gone */
@@ -71,6 +75,23 @@ static void pause_listening(struct front *f)
     ev_timer_start(f->conns.loop, &f->pause);
 }
 
+/* After a crowd has left its memory lies in pieces, which malloc would keep. */
+static void on_trim(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop, (void)events;
+    struct front *f = t->data;
+    f->most = f->conns.count;
+    malloc_trim(0);
+}
+
+static void plan_trim(struct front *f)
+{
+    if (f->most < TRIM_LEAST || f->conns.count >= f->most / 2 || ev_is_active(&f->trim))
+        return;
+    ev_timer_set(&f->trim, TRIM_SECONDS, 0.);
+    ev_timer_start(f->conns.loop, &f->trim);
+}
+
 static void refuse(int fd, enum metric why)
 {
     metric_count(why);
@@ -98,6 +119,8 @@ static void admit(struct listener *l, int fd, const union sock_addr *client)
     }
     if (!conn_new(&f->conns, fd, l->tls, l->handler, client, place) && place)
         census_leave(f->census, place);
+    if (f->conns.count > f->most)
+        f->most = f->conns.count;
 }
 
 static void on_accept(struct ev_loop *loop, ev_io *w, int events)
@@ -137,6 +160,7 @@ static void on_ended(struct conn_set *set, void *owner)
     struct front *f = RING_OWNER(set, struct front, conns);
     if (owner)
         census_leave(f->census, owner);
+    plan_trim(f);
     check_empty(f);
 }
 
@@ -169,9 +193,10 @@ struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
     f->conns.start = start;
     f->conns.ended = on_ended;
     ev_init(&f->pause, on_pause_over);
+    ev_init(&f->trim, on_trim);
     ev_timer_init(&f->last_call, on_last_call, LAST_CALL_SECONDS, LAST_CALL_SECONDS);
     ev_timer_init(&f->empty, on_empty, 0., 0.);
-    f->pause.data = f->last_call.data = f->empty.data = f;
+    f->trim.data = f->pause.data = f->last_call.data = f->empty.data = f;
     if (!ok || !f->rate || !f->census || !f->h2)
         front_free(&f);
     return f;
@@ -209,6 +234,7 @@ void front_free(struct front **front)
     struct ev_loop *loop = f->conns.loop;
     stop_listening(f);
     conn_set_fini(&f->conns);
+    ev_timer_stop(loop, &f->trim);
     ev_timer_stop(loop, &f->pause);
     ev_timer_stop(loop, &f->last_call);
     ev_timer_stop(loop, &f->empty);
