@@ -62,6 +62,7 @@ void subscription_fini(struct subscription *s)
 static void tell_refused(struct subscription *s, const char *what, const struct refusal *why)
 {
     metric_count(METRIC_LIST_REFUSED);
+    metric_refusal(why->why);
     if (s->told.why == why->why && strcmp(s->told.where, why->where) == 0)
         return;
     s->told = *why;
@@ -73,6 +74,7 @@ static void tell_site_refused(void *self, const char *domain, const struct refus
 {
     struct subscription *s = self;
     metric_count(METRIC_SITES_REFUSED);
+    metric_refusal(why->why);
     if (s->sites_told++ < SITES_TOLD_MAX)
         log_warn("list.site-refused", "list=%s domain=%s why=%s where=\"%s\" text=\"%s\"", s->conf->name,
                  *domain ? domain : "-", refusal_name(why->why), why->where, refusal_text(why->why));

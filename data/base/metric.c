@@ -13,6 +13,12 @@ static const struct {
 #undef METRIC
 };
 
+static const char *const refusals[METRIC_REFUSALS] = {
+#define REFUSAL(id, name, text) name,
+#include "data/base/refusal.def"
+#undef REFUSAL
+};
+
 static struct metric_page private_page;
 struct metric_page *metric_page = &private_page;
 
@@ -42,6 +48,14 @@ uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pag
     return total;
 }
 
+uint64_t metric_refusal_total(unsigned why, const struct metric_page *const *pages, size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += __atomic_load_n(&pages[i]->refusal[why], __ATOMIC_RELAXED);
+    return total;
+}
+
 static void format_row(struct writer *w, enum metric m, uint64_t value)
 {
     const char *labels = rows[m].labels;
@@ -62,6 +76,12 @@ void metric_format(struct writer *w, const struct metric_page *const *pages, siz
     for (size_t r = 0; r < REASON_COUNT; r++)
         writer_printf(w, "polynya_answers_total{reason=\"%s\"} %llu\n", reason_table[r].label,
                       (unsigned long long)metric_reason_total((enum reason)r, pages, count));
+    writer_printf(w, "# HELP polynya_list_refusals_total Documents and registrations refused, by why.\n"
+                     "# TYPE polynya_list_refusals_total counter\n");
+    /* Row 0 is "accepted". */
+    for (unsigned why = 1; why < METRIC_REFUSALS; why++)
+        writer_printf(w, "polynya_list_refusals_total{why=\"%s\"} %llu\n", refusals[why],
+                      (unsigned long long)metric_refusal_total(why, pages, count));
 }
 
 void metric_retire(struct metric_page *dead, struct metric_page *into)
@@ -71,5 +91,7 @@ void metric_retire(struct metric_page *dead, struct metric_page *into)
             into->value[m] += dead->value[m];
     for (size_t r = 0; r < REASON_COUNT; r++)
         into->reason[r] += dead->reason[r];
+    for (unsigned why = 0; why < METRIC_REFUSALS; why++)
+        into->refusal[why] += dead->refusal[why];
     *dead = (struct metric_page){0};
 }

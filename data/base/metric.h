@@ -16,9 +16,17 @@ enum metric {
     METRIC_COUNT
 };
 
+enum {
+    METRIC_REFUSALS = 0
+#define REFUSAL(...) +1
+#include "data/base/refusal.def"
+#undef REFUSAL
+};
+
 struct metric_page {
     uint64_t value[METRIC_COUNT];
     uint64_t reason[REASON_COUNT];
+    uint64_t refusal[METRIC_REFUSALS]; /* by enum refusal_why */
 };
 
 /* The calling process' page; set once after fork. NULL gives the private page back. */
@@ -50,6 +58,12 @@ static inline void metric_reason(enum reason r)
     __atomic_store_n(&metric_page->reason[r], metric_page->reason[r] + 1, __ATOMIC_RELAXED);
 }
 
+/* why: an enum refusal_why. */
+static inline void metric_refusal(unsigned why)
+{
+    __atomic_store_n(&metric_page->refusal[why], metric_page->refusal[why] + 1, __ATOMIC_RELAXED);
+}
+
 /* What another process' page holds now. */
 static inline uint64_t metric_load(const struct metric_page *page, enum metric m)
 {
@@ -59,6 +73,7 @@ static inline uint64_t metric_load(const struct metric_page *page, enum metric m
 /* The metric over all pages: summed, or the greatest for LARGEST. */
 uint64_t metric_total(enum metric m, const struct metric_page *const *pages, size_t count);
 uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pages, size_t count);
+uint64_t metric_refusal_total(unsigned why, const struct metric_page *const *pages, size_t count);
 /* Prometheus text format 0.0.4; w is full if it did not fit (64 KiB always does). */
 void metric_format(struct writer *w, const struct metric_page *const *pages, size_t count);
 /* Moves what a dead process counted into `into`, and zeroes its page: counters stay, gauges end with it. */

@@ -10,7 +10,7 @@ static const struct {
     const char *text;
 } table[REFUSAL_COUNT] = {
 #define REFUSAL(id, name, text) [REFUSAL_##id] = {name, text},
-#include "data/list/refusal.def"
+#include "data/base/refusal.def"
 #undef REFUSAL
 };
 

@@ -7,7 +7,7 @@
 
 enum refusal_why {
 #define REFUSAL(id, name, text) REFUSAL_##id,
-#include "data/list/refusal.def"
+#include "data/base/refusal.def"
 #undef REFUSAL
     REFUSAL_COUNT
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tables in the man pages against the tables in the code: data/conf/settings.def in polynya.yaml(5), and
-data/base/metric.def and reason.def in polynyad(8).
+data/base/metric.def, reason.def and refusal.def in polynyad(8).
 
 Each table stands in its page between two marked comments, exactly as this script writes it; --write renews them. So a
 setting cannot gain a key, a default or a range that its man page does not tell."""
@@ -103,9 +103,16 @@ def reasons_table():
         yield f"{facts}{': ' + text if text else ''}.".replace("-", r"\-")
 
 
+def refusals_table():
+    for _, (_, name, text) in list(rows(ROOT / "data/base/refusal.def", ("REFUSAL",)))[1:]:
+        yield f".It Li {name}".replace("-", r"\-")
+        yield from roff(text[:1].upper() + text[1:] + ".")
+
+
 TABLES = [("data/conf/polynya.yaml.5", "settings.def", settings_table),
           ("resolver/polynyad.8", "metric.def", metrics_table),
-          ("resolver/polynyad.8", "reason.def", reasons_table)]
+          ("resolver/polynyad.8", "reason.def", reasons_table),
+          ("resolver/polynyad.8", "refusal.def", refusals_table)]
 
 
 def renew(page, source, table):

@@ -41,10 +41,12 @@ static void the_dead_leave_counters_not_gauges(void **state)
     (void)state;
     count_on(&one, METRIC_CACHE_MISS, 2);
     count_on(&one, METRIC_CONN_OPEN, 9);
+    one.refusal[3] = 4;
     one.reason[REASON_STEERED] = 4;
     metric_retire(&one, &two);
     assert_int_equal(two.value[METRIC_CACHE_MISS], 2);
     assert_int_equal(two.value[METRIC_CONN_OPEN], 0);
+    assert_int_equal(two.refusal[3], 4);
     assert_int_equal(two.reason[REASON_STEERED], 4);
     assert_int_equal(one.value[METRIC_CACHE_MISS], 0);
 }
@@ -55,12 +57,16 @@ static void text_names_each_metric_once(void **state)
     static char text[65536];
     count_on(&one, METRIC_CONN_TLS, 3);
     two.reason[REASON_CACHED] = 6;
+    one.refusal[1] = 2;
+    two.refusal[1] = 1;
     struct writer w = writer_of(text, sizeof text - 1);
     metric_format(&w, pages, 2);
     assert_false(w.full);
     text[w.len] = 0;
     assert_non_null(strstr(text, "\npolynya_connections_total{transport=\"tls\"} 3\n"));
     assert_non_null(strstr(text, "\npolynya_answers_total{reason=\"cached\"} 6\n"));
+    assert_non_null(strstr(text, "\npolynya_list_refusals_total{why=\"unreadable\"} 3\n"));
+    assert_null(strstr(text, "why=\"none\""));
     const char *first = strstr(text, "# TYPE polynya_connections_total counter\n");
     assert_non_null(first);
     assert_null(strstr(first + 1, "# TYPE polynya_connections_total "));
