@@ -20,7 +20,7 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
 LDFLAGS ?=
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
-LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lidn2 -lsystemd -lseccomp -lm
+LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lidn2 -lcares -lsystemd -lseccomp -lm
 
 SRC     := $(wildcard data/*/*.c resolver/net/*.c resolver/validator/*.c steering/*.c resolver/*.c)
 CLI_SRC := $(wildcard steering/cli/*.c)
@@ -34,17 +34,19 @@ all: build-deps
 	@$(MAKE) --no-print-directory programs
 programs: $(PROGRAMS)
 
-# What Debian 12 packages are needed; missing ones are installed, as root or through sudo.
+# What Debian 12 packages are needed; missing ones are installed, as root or through sudo. Servers among them are for
+# the tests to start: a policy-rc.d, unless the machine has its own, keeps the system from doing so.
 BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-dev liblmdb-dev libcyaml-dev \
               libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libidn2-dev libsystemd-dev libseccomp-dev \
-              publicsuffix ca-certificates
+              libc-ares-dev publicsuffix ca-certificates
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
-              python3-dnspython python3-h2 python3-yaml knot knot-dnsutils nghttp2-client minisign clang-format mandoc \
-              binutils procps
-BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist knot-resolver unbound bind9
+              python3-dnspython python3-h2 python3-yaml knot knot-dnsutils bind9 unbound knot-resolver \
+              nghttp2-client minisign clang-format mandoc binutils procps
+BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev
 
+POLICY := /usr/sbin/policy-rc.d
 define need
 	@missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' | awk -v need="$(1)" \
 	    '$$2 == "installed" { have[$$1] } \
@@ -53,6 +55,8 @@ define need
 	    echo "installing: "$$missing; \
 	    root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	    $$root apt-get update -q && \
+	    { [ -e $(POLICY) ] || { trap "$$root rm -f $(POLICY)" EXIT; \
+	      printf '\043!/bin/sh\nexit 101\n' | $$root tee $(POLICY) >/dev/null && $$root chmod 755 $(POLICY); }; } && \
 	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -qy --no-install-recommends $$missing; }
 endef
 build-deps:

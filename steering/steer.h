@@ -44,6 +44,8 @@ void steer_day_secret(const uint8_t master[32], int64_t now, uint8_t out[32]);
  * enough). A question whose family no picked mirror has: NODATA with a SOA. */
 size_t steer_answer(const struct steer_decision *d, const struct dns_query *q, int64_t now, uint8_t *block,
                     size_t cap);
+/* RDATA of its HTTPS record; MIRRORS only. w is full if it does not fit (2 KiB is always enough). */
+void steer_https(struct writer *w, const struct steer_decision *d);
 /* EXTRA-TEXT of its EDE: "list demo version 7". */
 void steer_note(const struct steer_decision *d, char out[96]);
 

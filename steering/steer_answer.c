@@ -39,7 +39,7 @@ static void common_alpn(const struct steer_decision *d, const char *out[VIEW_ALP
     out[n] = NULL;
 }
 
-static void add_https(struct answer_builder *b, const struct steer_decision *d)
+void steer_https(struct writer *w, const struct steer_decision *d)
 {
     const struct view_mirror *best = d->mirror[0];
     const char *alpn[VIEW_ALPN_MAX + 1];
@@ -52,9 +52,14 @@ static void add_https(struct answer_builder *b, const struct steer_decision *d)
         .hint_count = d->address_count,
         .ech = view_mirror_ech(best),
     };
+    svcb_write(w, &s);
+}
+
+static void add_https(struct answer_builder *b, const struct steer_decision *d)
+{
     uint8_t rdata[VIEW_ECH_MAX + 512];
     struct writer w = writer_of(rdata, sizeof rdata);
-    svcb_write(&w, &s);
+    steer_https(&w, d);
     answer_add(b, DNS_ANSWER, NULL, DNS_HTTPS, d->ttl, writer_done(&w));
 }
 

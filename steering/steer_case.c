@@ -63,8 +63,10 @@ void steer_case_init(struct steer_case *c, const struct view_site *site, const s
     *c = (struct steer_case){.site = site, .health = health, .country = client->country, .now = now};
     c->published = health ? health_head(health)->published : BELIEVE_WITHOUT_TABLE;
     c->fresh = health && health_is_fresh(health_head(health)->stored, now);
+    c->everyone = client->everyone;
     find_scope(c);
-    pick_seed(day_secret, &client->ip, bytes_of(site->domain.wire, site->domain.len), &c->seed);
+    if (!c->everyone)
+        pick_seed(day_secret, &client->ip, bytes_of(site->domain.wire, site->domain.len), &c->seed);
 }
 
 static bool any_has_ech(const struct view_site *s)
@@ -146,5 +148,5 @@ bool steer_mirror_good(const struct steer_case *c, enum steer_stage stage, const
 
 double steer_score(const struct steer_case *c, const struct view_mirror *m)
 {
-    return pick_score(&c->seed, bytes_str(m->id), m->weight);
+    return c->everyone ? m->weight : pick_score(&c->seed, bytes_str(m->id), m->weight);
 }

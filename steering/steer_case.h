@@ -35,6 +35,7 @@ bool steer_verdict_usable(enum steer_verdict v);
 struct steer_client {
     struct ip ip;    /* len 0: unknown (unix socket) */
     char country[3]; /* "" if unknown: every client is in scope */
+    bool everyone;   /* one order for all, by weight alone: for feeds that cannot tell clients apart */
 };
 
 /* Which addresses are good enough. */
@@ -54,10 +55,11 @@ struct steer_case {
     bool inside;          /* the site is blocked where the client is */
     bool dns_only;        /* by DNS alone: an honest answer is all it takes */
     bool needs_ech;       /* the name is read off the handshake */
+    bool everyone;        /* the weights are the scores */
     struct hash_key seed; /* of the scores */
 };
 
-/* Borrows all but the secret. */
+/* Borrows all but the secret, which is not looked at for everyone. */
 void steer_case_init(struct steer_case *c, const struct view_site *site, const struct health *health,
                      const struct steer_client *client, const uint8_t day_secret[32], int64_t now);
 /* Why the truth is the answer whatever the mirrors are; NONE if it is not. */

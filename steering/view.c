@@ -222,6 +222,16 @@ uint32_t view_address_count(const struct view *v)
     return v->addresses;
 }
 
+void view_each_name(const struct view *v,
+                    void (*each)(void *self, const struct view_site *site, struct bytes name), void *self)
+{
+    for (uint32_t i = 0; i < v->head.slot_count; i++) {
+        const struct view_name *n = (const void *)(v->block + slots(v)[i]);
+        if (slots(v)[i])
+            each(self, (const void *)(v->block + n->site_at), bytes_of(n->wire, n->len));
+    }
+}
+
 const struct view_list *view_lists(const struct view *v, size_t *count)
 {
     *count = v->head.list_count;

@@ -93,6 +93,9 @@ void view_free(struct view **v);
 /* The site that has this exact (lower-case) name registered, from the first list in config order; NULL if
  * none. Expired registrations are found too: that decision needs a time. */
 const struct view_site *view_find(const struct view *v, const struct dns_name *name);
+/* Calls each for every name that view_find finds, in no order; name is lower-case, in wire form. */
+void view_each_name(const struct view *v,
+                    void (*each)(void *self, const struct view_site *site, struct bytes name), void *self);
 /* Writes the checksum of a block of at least VIEW_HEAD bytes: for view_compile, and to fuzz view_open. */
 void view_seal(uint8_t *block, size_t len);
 /* Of the block: what is kept beside a snapshot (health.h) names it by that. */

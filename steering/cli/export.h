@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every `polynya export FORMAT` shares: which sites there are, which of their mirrors a reader could be
- * sent to, and where the result goes. A format is a file beside this one (export_FORMAT.c) and a row in
- * main.c.
+/* What the `polynya export FORMAT` share that read documents: which sites there are, which of their mirrors a
+ * reader could be sent to, and where the result goes. A format is a file beside this one (export_FORMAT.c)
+ * and a row in main.c.
  *
  * Sites come from a list's folder, judged from a pinned root as a resolver would, or from what a daemon
  * believes (steering.mdb, found by its config). What does not verify is never exported. */

@@ -41,6 +41,7 @@ SINGLE_USERS = [
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
+    ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]
 
