@@ -24,7 +24,7 @@ LAYERS = [
 ]
 
 # Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock.
-PURE = ["guard", "trust", "list", "health", "override", "pick", "steer", "rpz", "registry", "view"]
+PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "rpz", "registry", "view"]
 ROLES = ["feed", "prober", "registrar", "fleet"]
 IMPURE_INCLUDES = re.compile(r'"(resolver/|data/store/|data/base/clock|data/base/log)|<(ev|curl/|sys/socket|lmdb|hiredis)')
 IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", "rand", "arc4random", "RAND_bytes",
