@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is known about the servers we ask, and which one is asked next. Pure: time and chance come in as
- * arguments.
+/* What is known about the servers we ask: how each transport does, habits, and whether it is taken for dead.
+ * Pure: time comes in as an argument.
  *
  * A server is put on hold only after many timeouts in a row over several names, so that no client can
  * silence a server by asking for names that time out. On hold it is probed, more and more rarely; any reply
@@ -9,25 +9,28 @@
 #define POLYNYA_RESOLVER_SERVER_H
 
 #include "data/base/text.h"
+#include "resolver/select.h"
 
 enum {
-    SERVERS_MAX = 64,
+    SERVERS_MAX = SELECT_MAX,
     SERVER_HOLD_TIMEOUTS = 10,
     SERVER_HOLD_NAMES = 3,
     SERVER_PROBE_MIN = 2000, /* ms until the first probe; doubles */
     SERVER_PROBE_MAX = 32000,
-    SERVER_HABIT = 600000, /* ms that a server's habits are remembered */
-    SERVER_EXPLORE = 20    /* one choice in so many is by chance */
+    SERVER_HABIT = 600000 /* ms that a server's habits are remembered */
 };
+
+enum transport { OVER_UDP, OVER_STREAM, TRANSPORTS };
 
 struct server {
     union sock_addr address;
-    struct tcp *tcp;                   /* its connection, owned by who owns the servers */
-    uint32_t rtt;                      /* smoothed, ms; 0 before the first reply */
+    struct tcp *tcp; /* its connection, owned by who owns the servers */
+    struct path path[TRANSPORTS];
     unsigned streak;                   /* timeouts since the last reply */
     uint64_t names[SERVER_HOLD_NAMES]; /* hashes of names in the streak, all different */
     unsigned name_count;
     bool on_hold;
+    bool probed;      /* a probe or an exploration of it is under way */
     int64_t probe_at; /* monotonic ms; on hold only */
     int64_t probe_step;
     int64_t plain_until; /* until then it is asked without EDNS */
@@ -35,19 +38,20 @@ struct server {
     uint64_t queries, timeouts;
 };
 
+/* Servers that stand for each other. */
+struct server_group {
+    struct server *server[SERVERS_MAX]; /* borrowed */
+    unsigned count;
+};
+
 void server_init(struct server *s, const union sock_addr *address);
-/* Any reply that belonged to a query. True if the server was on hold until now. */
-bool server_replied(struct server *s, uint32_t rtt_ms);
-/* A try without a reply, or an unreachable server. floor: what such a try cost, in ms, for the choice to
- * know. True if this puts it on hold. */
-bool server_timed_out(struct server *s, uint64_t name_hash, uint32_t floor, int64_t now);
+/* How its next question goes out. */
+enum transport server_transport(const struct server *s, int64_t now);
+/* Any reply that belonged to a query; rtt and cold as in path_replied. True if the server was on hold. */
+bool server_replied(struct server *s, enum transport via, int64_t rtt, bool cold, int64_t now);
+/* A try without a reply, or an unreachable server. True if this puts it on hold. */
+bool server_timed_out(struct server *s, enum transport via, uint64_t name_hash, int64_t now);
 /* True if a server on hold should be probed now; the next probe is then due later. */
 bool server_probe_due(struct server *s, int64_t now);
-
-/* Which of count servers (at most SERVERS_MAX) to ask: of those asked least often in this lookup (asked[i];
- * SERVER_EXCLUDED for never again) and not on hold the fastest, or by dice any of them. dice is a random
- * number. -1 if all are excluded. */
-enum { SERVER_EXCLUDED = 255 };
-int server_choose(const struct server *servers, unsigned count, const uint8_t *asked, uint32_t dice);
 
 #endif

@@ -169,7 +169,7 @@ static void resend_or_fail(struct tcp *t, struct tcp_query *q, bool again)
 {
     take_off(t, q);
     bool resend = again && !q->resent && (t->state != CLOSED || start_connect(t));
-    q->resent = true;
+    q->resent = q->cold = true;
     if (!resend || !enqueue(t, q))
         link_append(&t->failing, &q->ring);
 }
@@ -299,6 +299,7 @@ bool tcp_ask(struct tcp *t, struct tcp_query *q)
         return false;
     q->id = draw_id(t);
     q->resent = false;
+    q->cold = t->state != OPEN;
     return enqueue(t, q);
 }
 

@@ -32,6 +32,7 @@ struct tcp_query {
     const struct asked *asked;
     bool edns;
     bool resent;
+    bool cold; /* a connection had to be opened for it */
     uint16_t id;
     /* A message with the query's ID, borrowed, may be written to; the query stays under way until tcp_cancel.
      */

@@ -4,20 +4,24 @@
 
 #include <stdlib.h>
 
+#include "data/base/clock.h"
 #include "data/base/log.h"
 #include "resolver/exchange.h"
 
 struct upstream {
     bool closing;
     struct exchange exchange;
+    struct server_group all;
     struct server servers[];
 };
 
-static bool open_servers(struct exchange *x, const struct conf *conf)
+static bool open_servers(struct upstream *u, const struct conf *conf)
 {
+    struct exchange *x = &u->exchange;
     for (unsigned i = 0; i < x->server_count; i++) {
         struct server *s = &x->servers[i];
         server_init(s, &conf->upstream.servers[i].address);
+        u->all.server[u->all.count++] = s;
         s->tcp = tcp_new(x->udp.loop, &s->address);
         if (!s->tcp)
             return false;
@@ -49,7 +53,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
     random_fill(&x->hash, sizeof x->hash);
     link_init(&x->lookups);
     link_init(&x->late);
-    if (!open_servers(x, conf))
+    if (!open_servers(u, conf))
         upstream_free(&u);
     return u;
 }
@@ -70,7 +74,7 @@ void upstream_free(struct upstream **u)
 struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
                                      void *self)
 {
-    return u->closing ? NULL : exchange_start(&u->exchange, q, done, self);
+    return u->closing ? NULL : exchange_start(&u->exchange, &u->all, q, done, self);
 }
 
 void upstream_cancel(struct upstream_lookup **l)
@@ -85,7 +89,13 @@ unsigned upstream_states(const struct upstream *u, struct upstream_state *out, u
     const struct exchange *x = &u->exchange;
     for (unsigned i = 0; i < x->server_count && i < cap; i++) {
         const struct server *s = &x->servers[i];
-        out[i] = (struct upstream_state){s->address, s->on_hold, s->rtt, s->queries, s->timeouts};
+        const struct path *p = &s->path[server_transport(s, clock_mono_ms())];
+        out[i] = (struct upstream_state){.address = s->address,
+                                         .on_hold = s->on_hold,
+                                         .rtt_ms = path_rtt(p),
+                                         .loss_percent = p->loss * 100 / PATH_LOSS_ALL,
+                                         .queries = s->queries,
+                                         .timeouts = s->timeouts};
     }
     return x->server_count;
 }

@@ -3,8 +3,8 @@
  *
  * Every byte of a reply is an attacker's: a reply counts only if it came from the server asked, to the port
  * asked from, with the ID, the question and the 0x20 case sent; anything else is dropped and counted, and the
- * lookup waits on. A truncated reply is asked again over TCP. A try that times out moves on to the next
- * server; servers are judged over many names, and with all of them on hold they are tried anyway. */
+ * lookup waits on. A truncated reply is asked again over TCP. When the server asked is late, another is
+ * asked as well; servers are judged over many names, and with all of them on hold they are tried anyway. */
 #ifndef POLYNYA_RESOLVER_UPSTREAM_H
 #define POLYNYA_RESOLVER_UPSTREAM_H
 
@@ -34,7 +34,8 @@ void upstream_cancel(struct upstream_lookup **l);
 struct upstream_state {
     union sock_addr address;
     bool on_hold;
-    uint32_t rtt_ms; /* smoothed, 0 if never measured */
+    uint32_t rtt_ms;       /* smoothed, 0 if never measured */
+    uint32_t loss_percent; /* of the latest tries */
     uint64_t queries, timeouts;
 };
 /* For `polynya status`: fills at most cap rows, returns how many servers there are. */

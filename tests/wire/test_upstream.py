@@ -91,7 +91,8 @@ def test_one_of_two_is_dead(make_polynya, upstream, ca):
         for i in range(30):
             assert addresses(c.ask(doh.question(f"n{i}.example"))) == ["192.0.2.1"]
     dead, alive = daemon.status()["upstreams"]
-    assert alive["queries"] == 30 and dead["queries"] < 15
+    # Some are asked of it besides, to measure it.
+    assert 30 <= alive["queries"] <= 30 + daemon.metric("upstream_explored_total") and dead["queries"] < 15
 
 
 def test_silent_upstream_is_answered_within_the_limit(ask, upstream):

@@ -9,6 +9,7 @@ struct bench {
     struct ev_loop *loop;
     struct fake fake[2];
     struct server server[2];
+    struct server_group group;
     struct exchange exchange;
     unsigned done;
     enum reason why;
@@ -23,6 +24,9 @@ static int setup(void **state)
         server_init(&b->server[i], &b->fake[i].address);
         b->server[i].tcp = tcp_new(b->loop, &b->server[i].address);
         assert_non_null(b->server[i].tcp);
+        /* Known to be fast: nothing to explore, and the first is the first choice. */
+        b->server[i].path[OVER_UDP] = (struct path){.srtt = 8 + (unsigned)i, .replied = clock_mono_ms()};
+        b->group.server[b->group.count++] = &b->server[i];
     }
     b->exchange.udp.loop = b->loop;
     b->exchange.servers = b->server;
@@ -62,7 +66,7 @@ static void begin(struct bench *b)
 {
     struct dns_query q;
     fake_query(&q, "www.example.com");
-    assert_non_null(exchange_start(&b->exchange, &q, on_done, b));
+    assert_non_null(exchange_start(&b->exchange, &b->group, &q, on_done, b));
 }
 
 /* On hold, and due for a probe. */
@@ -110,7 +114,7 @@ static void test_silent_probe_leaves_it_held(void **state)
 static void test_habits_end(void **state)
 {
     struct bench *b = *state;
-    b->exchange.server_count = 1;
+    b->group.count = 1;
     b->server[0].plain_until = b->server[0].tcp_until = clock_mono_ms() + SERVER_HABIT;
     begin(b);
     fake_run(b->loop, &b->done, 1);
@@ -127,6 +131,98 @@ static void test_habits_end(void **state)
     assert_int_equal(b->fake[0].plain_queries, 1);
 }
 
+static void test_a_late_server_is_hedged(void **state)
+{
+    struct bench *b = *state;
+    uint64_t hedges = metric_load(metric_page, METRIC_UPSTREAM_HEDGED);
+    b->fake[0].way = FAKE_SILENT;
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_OK);
+    assert_int_equal(b->fake[0].udp_queries, 1);
+    assert_int_equal(b->fake[1].udp_queries, 1);
+    assert_int_equal(metric_load(metric_page, METRIC_UPSTREAM_HEDGED), hedges + 1);
+    /* The try's time was not over: nothing was lost, but it was slow. */
+    assert_int_equal(b->server[0].timeouts, 0);
+    assert_true(path_rtt(&b->server[0].path[OVER_UDP]) > path_rtt(&b->server[1].path[OVER_UDP]));
+    begin(b);
+    fake_run(b->loop, &b->done, 2);
+    assert_int_equal(b->fake[0].udp_queries, 1);
+}
+
+static void test_a_hedge_does_no_harm(void **state)
+{
+    struct bench *b = *state;
+    b->fake[0].way = FAKE_LATE;
+    b->fake[1].way = FAKE_SERVFAIL;
+    begin(b);
+    fake_run(b->loop, &b->fake[1].udp_queries, 1);
+    /* The hedge fails; the first is still waited for. */
+    while (b->exchange.udp.open > 1)
+        ev_run(b->loop, EVRUN_ONCE);
+    assert_int_equal(b->done, 0);
+    fake_release(&b->fake[0]);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_OK);
+    assert_int_equal(b->exchange.udp.open, 0);
+}
+
+static void test_a_hedge_goes_on_to_one_that_is_there(void **state)
+{
+    struct bench *b = *state;
+    struct fake third;
+    struct server s;
+    fake_init(&third, b->loop, FAKE_GOOD);
+    server_init(&s, &third.address);
+    s.path[OVER_UDP] = (struct path){.srtt = 800, .replied = clock_mono_ms()};
+    b->group.server[b->group.count++] = &s;
+    b->fake[0].way = b->fake[1].way = FAKE_SILENT;
+    b->server[1].path[OVER_UDP].lost = true; /* cheaper than the third, but not sure */
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_OK);
+    assert_int_equal(third.udp_queries, 1);
+    fake_fini(&third);
+}
+
+static void test_all_held_fail_soon_and_are_asked(void **state)
+{
+    struct bench *b = *state;
+    b->exchange.try_timeout = 50;
+    b->fake[0].way = b->fake[1].way = FAKE_SILENT;
+    b->server[0].on_hold = b->server[1].on_hold = true;
+    b->server[0].probe_at = b->server[1].probe_at = INT64_MAX;
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_UPSTREAM_DEAD);
+    fake_run(b->loop, &b->fake[0].udp_queries, 1);
+    fake_run(b->loop, &b->fake[1].udp_queries, 1);
+    b->exchange.try_timeout = 5000;
+    b->fake[1].way = FAKE_GOOD;
+    begin(b);
+    fake_run(b->loop, &b->done, 2);
+    assert_int_equal(b->why, REASON_OK);
+    assert_false(b->server[1].on_hold);
+}
+
+static void test_exploration_beside(void **state)
+{
+    struct bench *b = *state;
+    b->server[1].path[OVER_UDP] = (struct path){0};
+    b->fake[1].way = FAKE_LATE;
+    begin(b);
+    begin(b);
+    fake_run(b->loop, &b->done, 2);
+    fake_run(b->loop, &b->fake[1].held_count, 1);
+    fake_release(&b->fake[1]);
+    while (!link_empty(&b->exchange.lookups))
+        ev_run(b->loop, EVRUN_ONCE);
+    /* One at a time, however many lookups there are; nobody is told, but the server is measured. */
+    assert_int_equal(b->fake[1].udp_queries, 1);
+    assert_int_equal(b->done, 2);
+    assert_true(path_rtt(&b->server[1].path[OVER_UDP]) > 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -134,6 +230,11 @@ int main(void)
         T(test_held_server_is_probed_beside),
         T(test_silent_probe_leaves_it_held),
         T(test_habits_end),
+        T(test_a_late_server_is_hedged),
+        T(test_a_hedge_does_no_harm),
+        T(test_a_hedge_goes_on_to_one_that_is_there),
+        T(test_all_held_fail_soon_and_are_asked),
+        T(test_exploration_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,6 @@
 
 #include "resolver/server.h"
 
-enum { NO_CHANCE = 1 }; /* a die that does not explore */
-
 static struct server fresh(void)
 {
     struct server s;
@@ -22,7 +20,7 @@ static void hold(struct server *s, int64_t now)
 {
     bool held = false;
     for (unsigned i = 0; !held; i++)
-        held = server_timed_out(s, i, 400, now);
+        held = server_timed_out(s, OVER_UDP, i, now);
 }
 
 static void test_one_name_never_holds(void **state)
@@ -30,8 +28,8 @@ static void test_one_name_never_holds(void **state)
     (void)state;
     struct server s = fresh();
     for (int i = 0; i < 1000; i++)
-        assert_false(server_timed_out(&s, (uint64_t)i % 2, 400, 0));
-    assert_true(server_timed_out(&s, 2, 400, 0));
+        assert_false(server_timed_out(&s, OVER_UDP, (uint64_t)i % 2, 0));
+    assert_true(server_timed_out(&s, OVER_UDP, 2, 0));
 }
 
 static void test_few_timeouts_never_hold(void **state)
@@ -39,11 +37,11 @@ static void test_few_timeouts_never_hold(void **state)
     (void)state;
     struct server s = fresh();
     for (uint64_t i = 0; i < 9; i++)
-        assert_false(server_timed_out(&s, i, 400, 0));
-    server_replied(&s, 10);
+        assert_false(server_timed_out(&s, OVER_UDP, i, 0));
+    server_replied(&s, OVER_UDP, 10, false, 1);
     for (uint64_t i = 0; i < 9; i++)
-        assert_false(server_timed_out(&s, i, 400, 0));
-    assert_true(server_timed_out(&s, 9, 400, 0));
+        assert_false(server_timed_out(&s, OVER_UDP, i, 0));
+    assert_true(server_timed_out(&s, OVER_UDP, 9, 0));
     assert_true(s.on_hold);
 }
 
@@ -60,75 +58,25 @@ static void test_probes_grow_rare(void **state)
         now += step;
         step = step * 2 < SERVER_PROBE_MAX ? step * 2 : SERVER_PROBE_MAX;
     }
-    assert_true(server_replied(&s, 20));
+    assert_true(server_replied(&s, OVER_UDP, 20, false, 1));
     assert_false(s.on_hold);
     assert_false(server_probe_due(&s, now + SERVER_PROBE_MAX));
-    assert_false(server_replied(&s, 20));
+    assert_false(server_replied(&s, OVER_UDP, 20, false, 1));
 }
 
-static void test_rtt(void **state)
+static void test_transports_apart(void **state)
 {
     (void)state;
     struct server s = fresh();
-    server_replied(&s, 0);
-    assert_int_equal(s.rtt, 1);
-    for (int i = 0; i < 100; i++)
-        server_replied(&s, 80);
-    assert_in_range(s.rtt, 79, 81);
-    server_timed_out(&s, 1, 400, 0);
-    assert_int_equal(s.rtt, 400);
-    server_timed_out(&s, 1, 400, 0);
-    assert_int_equal(s.rtt, 800);
-    /* A penalty is no measurement: the next reply replaces it. */
-    server_replied(&s, 80);
-    assert_int_equal(s.rtt, 80);
-    for (int i = 0; i < 1000; i++)
-        server_replied(&s, UINT32_MAX);
-    assert_true(s.rtt <= 10000);
-}
-
-static void test_choice(void **state)
-{
-    (void)state;
-    struct server s[3] = {fresh(), fresh(), fresh()};
-    uint8_t asked[3] = {0};
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), 0); /* nothing known: the configured order */
-    s[0].rtt = 30, s[1].rtt = 10, s[2].rtt = 20;
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), 1);
-    asked[1] = 1;
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), 2);
-    asked[2] = SERVER_EXCLUDED;
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), 0);
-    asked[0] = 1;
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), 1);
-    asked[0] = asked[1] = SERVER_EXCLUDED;
-    assert_int_equal(server_choose(s, 3, asked, NO_CHANCE), -1);
-}
-
-static void test_choice_explores(void **state)
-{
-    (void)state;
-    struct server s[3] = {fresh(), fresh(), fresh()};
-    uint8_t asked[3] = {0};
-    unsigned chosen[3] = {0};
-    s[0].rtt = 1, s[1].rtt = s[2].rtt = 500;
-    for (uint32_t dice = 0; dice < 60 * SERVER_EXPLORE; dice++)
-        chosen[server_choose(s, 3, asked, dice)]++;
-    assert_int_equal(chosen[1], 20);
-    assert_int_equal(chosen[2], 20);
-}
-
-static void test_choice_and_hold(void **state)
-{
-    (void)state;
-    struct server s[2] = {fresh(), fresh()};
-    uint8_t asked[2] = {0};
-    hold(&s[0], 0);
-    for (uint32_t dice = 0; dice < 100; dice++)
-        assert_int_equal(server_choose(s, 2, asked, dice), 1);
-    hold(&s[1], 0);
-    s[1].rtt = s[0].rtt + 1;
-    assert_int_equal(server_choose(s, 2, asked, NO_CHANCE), 0);
+    server_replied(&s, OVER_UDP, 20, false, 1);
+    server_timed_out(&s, OVER_STREAM, 1, 2);
+    assert_int_equal(path_rtt(&s.path[OVER_UDP]), 20);
+    assert_int_equal(s.path[OVER_UDP].loss, 0);
+    assert_int_equal(path_rtt(&s.path[OVER_STREAM]), 0);
+    assert_true(s.path[OVER_STREAM].loss > 0);
+    s.tcp_until = 100;
+    assert_int_equal(server_transport(&s, 99), OVER_STREAM);
+    assert_int_equal(server_transport(&s, 100), OVER_UDP);
 }
 
 int main(void)
@@ -137,10 +85,7 @@ int main(void)
         cmocka_unit_test(test_one_name_never_holds),
         cmocka_unit_test(test_few_timeouts_never_hold),
         cmocka_unit_test(test_probes_grow_rare),
-        cmocka_unit_test(test_rtt),
-        cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_choice_explores),
-        cmocka_unit_test(test_choice_and_hold),
+        cmocka_unit_test(test_transports_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
