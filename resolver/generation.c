@@ -10,6 +10,7 @@
 
 #include "data/base/clock.h"
 #include "resolver/privilege.h"
+#include "resolver/validator/anchors.h"
 #include "resolver/watch.h"
 
 static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
@@ -45,6 +46,17 @@ static bool roots_readable(const struct conf *conf, char *error, size_t cap)
     return true;
 }
 
+static bool anchors_readable(const struct conf *c, char *error, size_t cap)
+{
+    if (c->dnssec.mode == CONF_VALIDATION_OFF)
+        return true;
+    struct anchors *a =
+        anchors_load(c->dnssec.anchors, c->dnssec.negative, c->dnssec.negative_count, error, cap);
+    bool ok = a != NULL;
+    anchors_free(&a);
+    return ok;
+}
+
 bool generation_check(const struct conf *conf, char *error, size_t cap)
 {
     if (conf->user && !getpwnam(conf->user)) {
@@ -57,7 +69,7 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
             return false;
         tls_server_free(&tls);
     }
-    return roots_readable(conf, error, cap);
+    return anchors_readable(conf, error, cap) && roots_readable(conf, error, cap);
 }
 
 bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,
@@ -65,6 +77,8 @@ bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, s
 {
     struct tls_server *tls = NULL;
     uint64_t certificates = watch_fingerprint(conf);
+    if (!anchors_readable(conf, error, cap))
+        return false;
     if (needs_tls(conf) && !(tls = load_tls(conf, &shm->tickets, error, cap)))
         return false;
     if (!sockets_open(sockets, conf, error, cap)) {

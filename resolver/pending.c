@@ -13,6 +13,7 @@
 #include "resolver/failure.h"
 #include "data/base/link.h"
 #include "resolver/upstream.h"
+#include "resolver/validator/validator.h"
 
 struct pending_lookup {
     struct link bucket;
@@ -23,6 +24,9 @@ struct pending_lookup {
     uint64_t hash;
     struct answer_key key;
     struct dns_query query;
+    struct dns_query asked; /* what upstreams are asked: with DO and CD if the answer is validated */
+    struct validation *validation;
+    bool validated;
 };
 
 struct pending {
@@ -37,6 +41,7 @@ struct pending {
     struct ev_timer timer; /* for the oldest waiter; left running when that one is told earlier */
     struct failure_table failures;
     uint8_t block[ANSWER_BLOCK_MAX]; /* the answer being handed out */
+    uint8_t plain[ANSWER_BLOCK_MAX]; /* the same without signatures */
     size_t mask;
     struct link bucket[];
 };
@@ -132,18 +137,17 @@ static bool read_answer(struct pending_lookup *l, struct bytes reply, struct byt
 {
     struct pending *p = l->pending;
     uint32_t now = (uint32_t)ev_now(p->loop);
-    *block = bytes_of(p->block, answer_build(&l->query, reply, now, &p->limits, p->block));
+    *block = bytes_of(p->block, answer_build(&l->asked, reply, now, &p->limits, p->block));
     return block->len > 0 && answer_open(*block, false, out);
 }
 
-static void on_upstream(void *self, enum reason why, struct bytes reply)
+/* The lookup is over: block is the answer, unless why says that there is none. */
+static void end(struct pending_lookup *l, enum reason why, struct bytes block)
 {
-    struct pending_lookup *l = self;
     struct pending *p = l->pending;
-    struct bytes block;
     struct answer answer;
     take_out(l);
-    if (why == REASON_OK && !read_answer(l, reply, &block, &answer))
+    if (why == REASON_OK && !answer_open(block, false, &answer))
         why = REASON_UPSTREAM_BOGUS;
     if (why == REASON_OK) {
         failure_clear(&p->failures, l->hash);
@@ -153,6 +157,61 @@ static void on_upstream(void *self, enum reason why, struct bytes reply)
     }
     tell_all(l, why, why == REASON_OK ? &answer : NULL);
     free(l);
+}
+
+/* The validated answer as the question wanted it: without signatures and proofs for those who did not ask. */
+static struct bytes as_wanted(struct pending_lookup *l, struct bytes block)
+{
+    struct pending *p = l->pending;
+    struct answer a;
+    if (l->query.edns.dnssec_ok || !answer_open(block, false, &a))
+        return block;
+    size_t n = answer_build(&l->query, a.wire, a.head.stored, &p->limits, p->plain);
+    if (n)
+        answer_mark(p->plain, n, a.head.flags & (ANSWER_CHECKED | ANSWER_SECURE), a.head.ttl);
+    return bytes_of(p->plain, n);
+}
+
+/* Whether an answer that is not sound is served all the same. */
+static bool tolerates(const struct pending *p)
+{
+    const struct conf *c = p->options.conf;
+    return c->dnssec.mode == CONF_VALIDATION_LOG ||
+           (c->dnssec.tolerate_clock && validator_clock_wrong(p->options.validator));
+}
+
+static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block, size_t len)
+{
+    struct pending_lookup *l = self;
+    bool sound = verdict->kind == VERDICT_SECURE || verdict->kind == VERDICT_INSECURE;
+    l->validation = NULL;
+    if (sound)
+        answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
+                    verdict->ttl_max);
+    if (sound || tolerates(l->pending))
+        end(l, REASON_OK, as_wanted(l, bytes_of(block, len)));
+    else
+        end(l, verdict->why, BYTES_NONE);
+}
+
+static void on_upstream(void *self, enum reason why, struct bytes reply)
+{
+    struct pending_lookup *l = self;
+    struct pending *p = l->pending;
+    struct bytes block = BYTES_NONE;
+    struct answer answer;
+    struct verdict verdict;
+    l->upstream = NULL;
+    if (why == REASON_OK && !read_answer(l, reply, &block, &answer))
+        why = REASON_UPSTREAM_BOGUS;
+    if (why != REASON_OK || !l->validated) {
+        end(l, why, block);
+        return;
+    }
+    l->validation =
+        validator_check(p->options.validator, &l->asked, p->block, block.len, &verdict, on_verdict, l);
+    if (!l->validation)
+        on_verdict(l, &verdict, p->block, block.len);
 }
 
 /* NULL and why, if it cannot be. */
@@ -168,7 +227,13 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
         return NULL;
     *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q};
     l->query.question = BYTES_NONE; /* the request's; it may end before we do */
-    l->upstream = upstream_ask(p->upstream, &l->query, on_upstream, l);
+    l->asked = l->query;
+    l->validated = p->options.validator && !(q->flags & DNS_CD);
+    if (l->validated) {
+        l->asked.flags |= DNS_CD; /* RFC 6840 5.9: we judge for ourselves */
+        l->asked.edns.present = l->asked.edns.dnssec_ok = true;
+    }
+    l->upstream = upstream_ask(p->upstream, &l->asked, on_upstream, l);
     if (!l->upstream) {
         free(l);
         return NULL;
@@ -250,7 +315,8 @@ void pending_free(struct pending **p)
         while (!link_empty(&(*p)->bucket[i])) {
             struct pending_lookup *l = holder_of((*p)->bucket[i].next, struct pending_lookup, bucket);
             upstream_cancel(&l->upstream);
-            on_upstream(l, REASON_UPSTREAM_DEAD, BYTES_NONE);
+            validation_cancel(&l->validation);
+            end(l, REASON_UPSTREAM_DEAD, BYTES_NONE);
         }
     ev_timer_stop((*p)->loop, &(*p)->timer);
     free(*p);

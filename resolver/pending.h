@@ -14,6 +14,7 @@
 #include "data/dns/answer.h"
 
 struct pending;
+struct validator;
 struct upstream;
 
 /* Embedded in what waits; must stay where it is until `done` was called. */
@@ -31,6 +32,7 @@ struct pending_options {
     /* Called once for every answer that came, before the waiters: block is borrowed. */
     void (*store)(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer);
     void *self;
+    struct validator *validator; /* NULL: answers are not validated */
 };
 
 /* upstream is borrowed. NULL without memory. */

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
+#include "data/base/log.h"
 #include "resolver/doh.h"
 #include "resolver/net/rate.h"
 #include "resolver/local.h"
 #include "resolver/pcache.h"
 #include "resolver/pending.h"
 #include "resolver/snapshot.h"
+#include "resolver/validator/validator.h"
 
 /* Seconds between looks at the shared cache: commits, copies forward, others' rotations, a file to be tried
  * again. */
@@ -25,6 +27,8 @@ struct engine {
     struct cache *cache;
     struct upstream *upstream;
     struct pending *pending;
+    struct anchors *anchors; /* these two: NULL if nothing is validated */
+    struct validator *validator;
     struct snapshot *snapshot;
     struct rate *misses; /* by client network */
     ev_timer cache_timer;
@@ -159,6 +163,10 @@ static bool from_shared_cache(struct engine *e, const struct answer_key *key, st
     if (!cache_get(e->cache, bytes_of(key->data, key->len), &block))
         return false;
     if (!answer_open(block, true, a) || answer_ttl_left(a, engine_now(e)) == 0)
+        return false;
+    /* From before a reload: not validated then. */
+    bool unchecked = !(a->head.flags & ANSWER_CHECKED) && !(key->data[key->len - 1] & ANSWER_KEY_CD);
+    if (unchecked && e->conf->dnssec.mode == CONF_VALIDATE)
         return false;
     pcache_put(e->pcache, key, block);
     metric_count(METRIC_CACHE_HIT_STORE);
@@ -328,6 +336,41 @@ static void engine_watch(struct engine *e)
     ev_timer_start(e->loop, &e->cache_timer);
 }
 
+static void *ask_chain(void *self, const struct dns_query *q, chain_reply *replied, void *token)
+{
+    struct engine *e = self;
+    return upstream_ask(e->upstream, q, replied, token);
+}
+
+static void cancel_chain(void *self, void *asked)
+{
+    struct upstream_lookup *l = asked;
+    (void)self;
+    upstream_cancel(&l);
+}
+
+static uint32_t chain_now(void *self)
+{
+    return engine_now(self);
+}
+
+static bool validate(struct engine *e)
+{
+    const struct conf *c = e->conf;
+    char error[512];
+    if (c->dnssec.mode == CONF_VALIDATION_OFF)
+        return true;
+    e->anchors =
+        anchors_load(c->dnssec.anchors, c->dnssec.negative, c->dnssec.negative_count, error, sizeof error);
+    if (!e->anchors) {
+        log_error("dnssec.anchors", "why=\"%s\"", error);
+        return false;
+    }
+    e->validator = validator_new(&(struct chain_options){
+        .anchors = e->anchors, .ask = ask_chain, .cancel = cancel_chain, .now = chain_now, .self = e});
+    return e->validator != NULL;
+}
+
 static bool engine_open(struct engine *e, struct shm *shm)
 {
     const struct conf *c = e->conf;
@@ -337,9 +380,10 @@ static bool engine_open(struct engine *e, struct shm *shm)
     e->misses = rate_new(c->limits.miss_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
     e->upstream = upstream_new(e->loop, c);
-    if (e->upstream)
-        e->pending =
-            pending_new(e->loop, e->upstream, &(struct pending_options){.conf = c, .store = keep, .self = e});
+    if (e->upstream && validate(e))
+        e->pending = pending_new(
+            e->loop, e->upstream,
+            &(struct pending_options){.conf = c, .store = keep, .self = e, .validator = e->validator});
     return e->pcache && e->cache && e->misses && e->snapshot && e->pending;
 }
 
@@ -362,6 +406,8 @@ void engine_free(struct engine **engine, bool clean)
     struct engine *e = *engine;
     *engine = NULL;
     pending_free(&e->pending);
+    validator_free(&e->validator);
+    anchors_free(&e->anchors);
     upstream_free(&e->upstream);
     ev_check_stop(e->loop, &e->turn_begin);
     ev_prepare_stop(e->loop, &e->turn_end);

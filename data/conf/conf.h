@@ -12,6 +12,7 @@
 
 enum conf_protocol { CONF_HTTPS, CONF_HTTP };
 enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
+enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF };
 
 struct conf_listen {
     union sock_addr address;
@@ -78,6 +79,14 @@ struct conf {
         uint64_t memory; /* packet cache of one worker */
         uint64_t ttl_max, ttl_min, negative_max;
     } cache;
+
+    struct {
+        enum conf_validation mode;
+        const char *anchors; /* NULL: the root's keys, built in */
+        const char *const *negative;
+        unsigned negative_count;
+        bool tolerate_clock; /* mode is log while our clock seems wrong */
+    } dnssec;
 
     struct {
         struct conf_list *lists;

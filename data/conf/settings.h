@@ -26,7 +26,8 @@ enum setting_kind {
     KIND_BOOL,
     KIND_LEVEL,
     KIND_PROTOCOL,
-    KIND_DNSSEC
+    KIND_DNSSEC,
+    KIND_VALIDATION
 };
 
 struct setting {

@@ -34,6 +34,8 @@ static const char *const levels[] = {[LOG_LEVEL_ERROR] = "error",
                                      NULL};
 static const char *const protocols[] = {[CONF_HTTPS] = "https", [CONF_HTTP] = "http", NULL};
 static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
+static const char *const validations[] = {
+    [CONF_VALIDATE] = "validate", [CONF_VALIDATION_LOG] = "log", [CONF_VALIDATION_OFF] = "off", NULL};
 
 struct kind {
     const char *wants; /* what the text must be */
@@ -365,6 +367,7 @@ static const struct kind kinds[] = {
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
+    [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},
 };
 
 bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,

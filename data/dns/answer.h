@@ -56,6 +56,7 @@ size_t answer_seal(const struct answer_head *head, const uint16_t *ttl_at, const
  * that never left this process' memory. */
 bool answer_open(struct bytes block, bool verify, struct answer *out);
 
+enum { ANSWER_KEY_DO = 1, ANSWER_KEY_CD = 2 }; /* in a key's last byte */
 /* What a cached or upstream question is looked up by: lower-cased name, type, class, DO, CD. */
 struct answer_key {
     uint16_t len;

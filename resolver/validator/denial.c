@@ -132,14 +132,14 @@ static bool nsec_denies_closer(const struct proofs *p, const struct dns_name *na
     return find_cover(p, name, &cover) && encloser_labels(&cover, name) <= labels;
 }
 
-static enum delegation delegation_of(struct bytes types)
+static enum ds_absence delegation_of(struct bytes types)
 {
     if (bitmap_has(types, DNS_DS) || bitmap_has(types, DNS_SOA))
         return DELEGATION_UNPROVEN;
     return bitmap_has(types, DNS_NS) ? DELEGATION_INSECURE : DELEGATION_NONE;
 }
 
-static enum delegation nsec_delegation(const struct proofs *p, const struct dns_name *name)
+static enum ds_absence nsec_delegation(const struct proofs *p, const struct dns_name *name)
 {
     struct nsec n;
     if (find_match(p, name, &n))
@@ -281,7 +281,7 @@ static enum denial nsec3_denies_closer(struct proofs *p, const struct dns_name *
     return find_hash(p, &closer, false, &n) ? unless_opt_out(n.opt_out) : DENIAL_UNPROVEN;
 }
 
-static enum delegation nsec3_delegation(struct proofs *p, const struct dns_name *name)
+static enum ds_absence nsec3_delegation(struct proofs *p, const struct dns_name *name)
 {
     struct nsec3 n;
     struct encloser e;
@@ -319,9 +319,9 @@ enum denial denial_closer(struct proofs *p, const struct dns_name *name, unsigne
                             : DENIAL_UNPROVEN;
 }
 
-enum delegation denial_delegation(struct proofs *p, const struct dns_name *name)
+enum ds_absence denial_delegation(struct proofs *p, const struct dns_name *name)
 {
-    enum delegation d = nsec_delegation(p, name);
+    enum ds_absence d = nsec_delegation(p, name);
     if (d != DELEGATION_UNPROVEN)
         return d;
     return too_dear(p) ? DELEGATION_INSECURE : p->nsec3_count ? nsec3_delegation(p, name) : d;

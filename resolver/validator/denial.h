@@ -50,11 +50,11 @@ enum denial denial_type(struct proofs *p, const struct dns_name *name, uint16_t 
 enum denial denial_closer(struct proofs *p, const struct dns_name *name, unsigned labels);
 
 /* What the absence of a DS at name says about name. */
-enum delegation {
+enum ds_absence {
     DELEGATION_UNPROVEN,
     DELEGATION_NONE, /* no zone begins here */
     DELEGATION_INSECURE
 };
-enum delegation denial_delegation(struct proofs *p, const struct dns_name *name);
+enum ds_absence denial_delegation(struct proofs *p, const struct dns_name *name);
 
 #endif

@@ -65,7 +65,7 @@ static enum denial no_closer(struct fixture *f, const char *name, unsigned label
     return denial_closer(&f->p, &n, labels);
 }
 
-static enum delegation cut(struct fixture *f, const char *name)
+static enum ds_absence cut(struct fixture *f, const char *name)
 {
     struct dns_name n = name_of(name);
     return denial_delegation(&f->p, &n);
