@@ -67,13 +67,22 @@ static const char *list_state(const struct admin *a, const struct pages *p)
         return "none";
     if (total(p, METRIC_LIST_VERSION) == 0)
         return "missing";
-    return total(p, METRIC_LIST_EXPIRED) ? "expired" : "fresh";
+    if (total(p, METRIC_LIST_EXPIRED))
+        return "expired";
+    return total(p, METRIC_LIST_OLD) ? "old" : "fresh";
 }
 
+/* A list that is missing, old or expired is for the operator to see, not for a balancer to act on: this
+ * instance still answers as well as any other that follows the same list. So it is 200 and "degraded". */
 static void health_page(struct admin *a, const struct pages *p, struct writer *w)
 {
-    writer_printf(w, "{\"status\":\"%s\",\"list\":\"%s\"}\n", a->draining ? "draining" : "ok",
-                  list_state(a, p));
+    const char *list = list_state(a, p);
+    bool good = strcmp(list, "fresh") == 0 || strcmp(list, "none") == 0;
+    writer_printf(w, "{\"status\":\"%s\",\"list\":\"%s\"}\n",
+                  a->draining ? "draining"
+                  : good      ? "ok"
+                              : "degraded",
+                  list);
 }
 
 /* ---- /status ---- */
@@ -113,14 +122,22 @@ static json_t *lists_json(const struct admin *a)
     return names;
 }
 
+/* "" of a time that is not known. */
+static void time_text(uint64_t when, char out[TIME_TEXT_MAX])
+{
+    out[0] = '\0';
+    if (when)
+        time_format((int64_t)when, out);
+}
+
 static json_t *steering_json(const struct admin *a, const struct pages *p)
 {
-    char expires[TIME_TEXT_MAX] = "";
-    uint64_t when = total(p, METRIC_LIST_EXPIRES);
-    if (when)
-        time_format((int64_t)when, expires);
-    return json_pack("{s:o, s:s, s:I, s:s, s:I}", "lists", lists_json(a), "state", list_state(a, p),
-                     "version", (json_int_t)total(p, METRIC_LIST_VERSION), "expires", expires, "sites",
+    char issued[TIME_TEXT_MAX], expires[TIME_TEXT_MAX];
+    time_text(total(p, METRIC_LIST_ISSUED), issued);
+    time_text(total(p, METRIC_LIST_EXPIRES), expires);
+    return json_pack("{s:o, s:s, s:I, s:s, s:I, s:s, s:I}", "lists", lists_json(a), "state", list_state(a, p),
+                     "version", (json_int_t)total(p, METRIC_LIST_VERSION), "issued", issued, "age",
+                     (json_int_t)total(p, METRIC_LIST_AGE), "expires", expires, "sites",
                      (json_int_t)total(p, METRIC_LIST_SITES));
 }
 

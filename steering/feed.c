@@ -1,165 +1,136 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading a list's folder: see feed.h. */
+/* Feeds: see feed.h. What HTTP says becomes what a list's update needs to know: there, the same, absent, or
+ * refused and why. */
 #include "steering/feed.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "data/base/hash.h"
-#include "data/list/envelope.h"
+#include "resolver/net/fetch.h"
+#include "steering/feed_file.h"
 
-enum { FEED_PATH_MAX = 4200 };
+enum { FEED_URL_MAX = 1200 };
 
-static bool folder_of(const char *url, struct bytes *out)
+struct feeds {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct fetcher *fetcher; /* NULL: not needed yet, or could not be made */
+};
+
+struct feeds *feeds_new(struct ev_loop *loop, const struct conf *conf)
 {
-    struct bytes all = bytes_str(url);
-    if (!bytes_starts_with(all, BYTES_LIT("file:")))
-        return false;
-    *out = bytes_of(all.data + 5, all.len - 5);
-    if (bytes_starts_with(*out, BYTES_LIT("//")))
-        *out = bytes_of(out->data + 2, out->len - 2);
-    while (out->len > 1 && out->data[out->len - 1] == '/')
-        out->len--;
-    return out->len > 0;
-}
-
-static bool path_of(const char *url, const char *name, char out[FEED_PATH_MAX])
-{
-    struct bytes folder;
-    if (!folder_of(url, &folder))
-        return false;
-    int n = snprintf(out, FEED_PATH_MAX, "%.*s/%s", (int)folder.len, (const char *)folder.data, name);
-    return n > 0 && n < FEED_PATH_MAX;
-}
-
-static void root_name(uint64_t version, char out[32])
-{
-    snprintf(out, 32, "root-%llu.json", (unsigned long long)version);
-}
-
-/* One byte more than allowed tells a file that has grown too large. */
-static bool read_all(int fd, size_t size, struct arena *arena, struct bytes *out)
-{
-    uint8_t *data = arena_alloc(arena, size + 1);
-    size_t len = 0;
-    ssize_t n = 1;
-    while (data && len <= size && (n = read(fd, data + len, size + 1 - len)) > 0)
-        len += (size_t)n;
-    *out = bytes_of(data, len);
-    return data && n >= 0;
-}
-
-bool feed_read_file(const char *path, size_t max, struct arena *arena, struct bytes *out, struct refusal *why)
-{
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    struct stat st;
-    /* Not blocking: the path may be a pipe, and nobody may ever write to it. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return refuse(why, REFUSAL_UNREADABLE, "%s", name);
-    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0;
-    bool fits = regular && (uint64_t)st.st_size <= max;
-    bool ok = fits && read_all(fd, (size_t)st.st_size, arena, out);
-    close(fd);
-    if (!regular)
-        return refuse(why, REFUSAL_UNREADABLE, "%s", name);
-    if (!fits)
-        return refuse(why, REFUSAL_TOO_LARGE, "%s", name);
-    if (!ok)
-        return refuse(why, out->data ? REFUSAL_UNREADABLE : REFUSAL_NO_MEMORY, "%s", name);
-    /* Growing under our hands: half-written, and written to again. */
-    return out->len <= (size_t)st.st_size || refuse(why, REFUSAL_UNREADABLE, "%s", name);
-}
-
-static bool read_named(const char *url, const char *name, size_t max, struct arena *arena, struct bytes *out,
-                       struct refusal *why)
-{
-    char path[FEED_PATH_MAX];
-    if (!path_of(url, name, path))
-        return refuse(why, REFUSAL_UNSUPPORTED, "%.100s", url);
-    return feed_read_file(path, max, arena, out, why);
-}
-
-static void read_roots(const char *url, uint64_t known, struct arena *arena, struct feed_documents *out)
-{
-    char name[32];
-    while (out->root_count < FEED_ROOTS_MAX) {
-        root_name(known + 1 + out->root_count, name);
-        if (!read_named(url, name, ROOT_SIZE_MAX, arena, &out->roots[out->root_count], NULL))
-            return;
-        out->root_count++;
+    struct feeds *f = calloc(1, sizeof *f);
+    if (f) {
+        f->loop = loop;
+        f->conf = conf;
     }
+    return f;
 }
 
-bool feed_read(const char *url, uint64_t root_version, struct arena *arena, struct feed_documents *out,
-               struct refusal *why)
+void feeds_free(struct feeds **f)
 {
-    out->root_count = 0;
-    out->list = out->delegations = BYTES_NONE;
-    read_roots(url, root_version, arena, out);
-    return read_named(url, "list.json", LIST_SIZE_MAX, arena, &out->list, why) &&
-           read_named(url, "delegations.json", DELEGATIONS_SIZE_MAX, arena, &out->delegations, why);
+    if (*f && (*f)->fetcher)
+        fetcher_free(&(*f)->fetcher);
+    free(*f);
+    *f = NULL;
 }
 
-static uint64_t fingerprint_file(const char *url, const char *name, uint64_t before)
+static bool failed(struct feed_result *out, enum refusal_why why, const char *name, const char *what)
 {
-    char path[FEED_PATH_MAX];
-    struct stat st;
-    if (!path_of(url, name, path) || stat(path, &st) != 0)
-        return before * 31 + 1;
-    uint64_t facts[] = {before,
-                        st.st_dev,
-                        st.st_ino,
-                        (uint64_t)st.st_size,
-                        (uint64_t)st.st_mtim.tv_sec,
-                        (uint64_t)st.st_mtim.tv_nsec,
-                        (uint64_t)st.st_ctim.tv_sec,
-                        (uint64_t)st.st_ctim.tv_nsec};
-    return hash_siphash(&(struct hash_key){0, 0}, facts, sizeof facts);
+    out->end = FEED_FAILED;
+    refuse(&out->why, why, "%s: %s", name, what);
+    return true;
 }
 
-uint64_t feed_fingerprint(const char *url, uint64_t root_version)
+/* An operator without the right CA file wants the feeds to begin once it is there: tried again each time. */
+static struct fetcher *fetcher_of(struct feeds *f)
 {
-    char name[32];
-    root_name(root_version + 1, name);
-    return fingerprint_file(url, name,
-                            fingerprint_file(url, "delegations.json", fingerprint_file(url, "list.json", 0)));
+    struct fetcher_options options = {.ca_file = f->conf->steering.fetch.ca_file,
+                                      .proxy = f->conf->steering.fetch.proxy};
+    if (!f->fetcher && f->loop)
+        f->fetcher = fetcher_new(f->loop, &options);
+    return f->fetcher;
 }
 
-void feed_watch_init(struct feed_watch *w)
+static void failure_of(const char *name, const struct fetch_result *r, struct feed_result *out)
 {
-    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    enum refusal_why why = r->end == FETCH_TOO_LARGE ? REFUSAL_TOO_LARGE
+                           : r->end == FETCH_TIMEOUT ? REFUSAL_TOO_SLOW
+                                                     : REFUSAL_NOT_FETCHED;
+    failed(out, why, name, fetch_end_name(r->end));
 }
 
-void feed_watch_fini(struct feed_watch *w)
+static void status_of(const char *name, unsigned status, struct feed_result *out)
 {
-    if (w->fd >= 0)
-        close(w->fd);
-    w->fd = -1;
+    char text[24];
+    snprintf(text, sizeof text, "HTTP status %u", status);
+    failed(out, REFUSAL_NOT_FETCHED, name, text);
+    /* Object stores say 403 of what is not there to those who may not list it. */
+    if (status == 404 || status == 410 || status == 403)
+        out->end = FEED_ABSENT;
 }
 
-void feed_watch_folder(struct feed_watch *w, const char *url)
+static void keep_etag(struct bytes etag, struct feed_result *out)
 {
-    char path[FEED_PATH_MAX];
-    struct bytes folder;
-    if (w->fd < 0 || !folder_of(url, &folder) || !path_of(url, "", path))
+    if (etag.len >= sizeof out->etag || memchr(etag.data ? etag.data : (const uint8_t *)"", '\0', etag.len))
         return;
-    inotify_add_watch(w->fd, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
-    /* The folder above tells when this one, or a link in its place, is made or replaced. */
-    path[folder.len] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        return;
-    slash[slash == path] = '\0';
-    inotify_add_watch(w->fd, path, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD);
+    if (etag.len)
+        memcpy(out->etag, etag.data, etag.len);
+    out->etag[etag.len] = '\0';
 }
 
-void feed_watch_drain(struct feed_watch *w)
+static void on_fetched(void *self, const struct fetch_result *r)
 {
-    char events[4096];
-    while (w->fd >= 0 && read(w->fd, events, sizeof events) > 0)
-        ;
+    struct feed_get *g = self;
+    struct feed_result out = {.end = FEED_GOT};
+    const struct feed_request request = g->request;
+    g->fetch = NULL;
+    if (r->end != FETCH_OK)
+        failure_of(request.name, r, &out);
+    else if (r->status == 304 && request.etag)
+        out.end = FEED_SAME;
+    else if (r->status != 200)
+        status_of(request.name, r->status, &out);
+    else if (!(out.body = arena_copy(request.arena, r->body)).data)
+        failed(&out, REFUSAL_NO_MEMORY, request.name, "document");
+    else
+        keep_etag(r->etag, &out);
+    request.done(request.self, &out);
+}
+
+static bool start_https(struct feeds *f, struct feed_get *g, struct feed_result *out)
+{
+    char url[FEED_URL_MAX];
+    int n = snprintf(url, sizeof url, "%s%s", g->request.url, g->request.name);
+    struct fetcher *fetcher = fetcher_of(f);
+    struct fetch_request r = {.url = url,
+                              .etag = g->request.etag,
+                              .body_max = g->request.max,
+                              .timeout = (uint32_t)f->conf->steering.fetch.timeout,
+                              .done = on_fetched,
+                              .self = g};
+    if (fetcher && n > 0 && n < (int)sizeof url)
+        g->fetch = fetch_start(fetcher, &r);
+    return !g->fetch && failed(out, REFUSAL_NOT_FETCHED, g->request.name, "cannot be started");
+}
+
+bool feed_start(struct feeds *f, struct feed_get *g, const struct feed_request *r, struct feed_result *out)
+{
+    *out = (struct feed_result){.end = FEED_GOT};
+    *g = (struct feed_get){.request = *r};
+    if (g->request.etag && !*g->request.etag)
+        g->request.etag = NULL;
+    if (feed_is_file(r->url)) {
+        out->end = feed_file_read(r->url, r->name, r->max, r->arena, &out->body, &out->why);
+        return true;
+    }
+    if (!f || !bytes_starts_with(bytes_str(r->url), BYTES_LIT("https://")))
+        return failed(out, REFUSAL_UNSUPPORTED, r->name, "neither file: nor https:");
+    return start_https(f, g, out);
+}
+
+void feed_cancel(struct feed_get *g)
+{
+    if (g->fetch)
+        fetch_cancel(&g->fetch);
 }

@@ -1,45 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading a list's folder: root-N.json, list.json, delegations.json, and noticing that they changed.
+/* A feed: the folder behind a URL, one document at a time, wherever it is.
  *
- * A feed only brings bytes; what is believed is trust's to say, so a half-written file is no special case: it
- * does not verify, and is read again when it changes. Only file: folders are read; another URL is refused by
- * name. */
+ * A feed only brings bytes; what is believed is trust's to say. file: folders answer at once, https: ones
+ * later, on the loop. Every document is bounded in size, and those from afar in time, too. */
 #ifndef POLYNYA_STEERING_FEED_H
 #define POLYNYA_STEERING_FEED_H
 
 #include "data/base/arena.h"
+#include "data/conf/conf.h"
 #include "data/list/refusal.h"
 
-enum { FEED_ROOTS_MAX = 32 }; /* read at a time; the walk goes on with the next update */
+enum { FEED_ETAG_MAX = 128 }; /* a longer one is not kept */
 
-struct feed_documents {
-    struct bytes roots[FEED_ROOTS_MAX]; /* root-<version+1>.json and up, without a gap */
-    unsigned root_count;
-    struct bytes list;
-    struct bytes delegations;
+struct ev_loop;
+struct feeds;
+
+enum feed_end {
+    FEED_GOT,
+    FEED_SAME,   /* what the etag given stands for */
+    FEED_ABSENT, /* the folder has no such document */
+    FEED_FAILED
 };
 
-/* Reads a regular file of at most max bytes into the arena. UNREADABLE, TOO_LARGE, NO_MEMORY. */
-bool feed_read_file(const char *path, size_t max, struct arena *arena, struct bytes *out,
-                    struct refusal *why);
-/* Reads the folder behind url ("file:/folder/"); root_version is the newest root already known. Roots that
- * are there are given even if the rest cannot be read. */
-bool feed_read(const char *url, uint64_t root_version, struct arena *arena, struct feed_documents *out,
-               struct refusal *why);
-/* A value that is another one when any file that feed_read would read has been replaced or written to. */
-uint64_t feed_fingerprint(const char *url, uint64_t root_version);
-
-/* inotify on folders. fd is readable when something happened in one of them; -1 if there is none to be had:
- * then only polling notices changes. */
-struct feed_watch {
-    int fd;
+struct feed_result {
+    enum feed_end end;
+    struct bytes body;        /* in the arena given */
+    char etag[FEED_ETAG_MAX]; /* "": none */
+    struct refusal why;       /* of ABSENT and FAILED */
 };
-void feed_watch_init(struct feed_watch *w);
-void feed_watch_fini(struct feed_watch *w);
-/* Watches the folder behind url, and the one above it: folders are replaced as a whole, too. Call it again at
- * times: a folder that was not there, or another one by now, is then watched. */
-void feed_watch_folder(struct feed_watch *w, const char *url);
-/* Reads away what there is. */
-void feed_watch_drain(struct feed_watch *w);
+
+struct feed_request {
+    const char *url;  /* of the folder, as in the config */
+    const char *name; /* "list.json" */
+    size_t max;       /* bytes */
+    const char *etag; /* of the copy that we have; "" or NULL: none */
+    struct arena *arena;
+    void (*done)(void *self, const struct feed_result *r);
+    void *self;
+};
+
+/* One request; the caller's storage. */
+struct feed_get {
+    struct fetch *fetch; /* NULL: nothing is under way */
+    struct feed_request request;
+};
+
+/* Both are borrowed. loop NULL: only file: can be read. NULL without memory. */
+struct feeds *feeds_new(struct ev_loop *loop, const struct conf *conf);
+/* Requests under way end without done being called. */
+void feeds_free(struct feeds **f);
+/* True: *out is filled in. False: done will be called, once and from the loop. Texts are borrowed until then,
+ * but for url and etag, which are copied. */
+bool feed_start(struct feeds *f, struct feed_get *g, const struct feed_request *r, struct feed_result *out);
+/* Ends it, if it is under way, without done being called. */
+void feed_cancel(struct feed_get *g);
 
 #endif

@@ -7,15 +7,18 @@
 #include <unistd.h>
 
 #include "data/base/log.h"
-#include "steering/subscription.h"
+#include "steering/pull.h"
 
 struct lists {
     const struct conf *conf;
     struct shm *shm;
+    struct feeds *feeds;
     struct store *store;
     struct guard *guard;
     struct hash_key key; /* of the snapshots' tables of names */
     int64_t next_expiry; /* of a registration in the snapshot; INT64_MAX: none */
+    struct pull_world world;
+    struct pull *pull; /* one for each of sub */
     unsigned count;
     struct subscription sub[];
 };
@@ -187,63 +190,110 @@ static void tell_accepted(const struct subscription *s, const struct trust_resul
              r->site_count, r->refused, expires);
 }
 
-static void tell_expiry(struct subscription *s, bool expired)
+static enum list_age age_of(const struct lists *l, const struct list_doc *list, int64_t now)
 {
-    if (expired && !s->told_expired)
-        log_error("list.expired",
-                  "list=%s text=\"no fresh list is to be had: its health is void, registrations "
-                  "live on until their own expiry\"",
-                  s->conf->name);
-    s->told_expired = expired;
+    int64_t old = list->issued + (int64_t)(l->conf->steering.old_after / 1000);
+    return list->expires <= now ? LIST_EXPIRED : old < now ? LIST_OLD : LIST_FRESH;
 }
 
+static void tell_age(struct subscription *s, const struct list_doc *list, enum list_age age)
+{
+    char issued[TIME_TEXT_MAX];
+    time_format(list->issued, issued);
+    if (age == LIST_EXPIRED && s->told_age != age)
+        log_error("list.expired",
+                  "list=%s issued=%s text=\"no fresh list is to be had: its health is void, registrations "
+                  "live on until their own expiry\"",
+                  s->conf->name, issued);
+    if (age == LIST_OLD && s->told_age == LIST_FRESH)
+        log_warn("list.old", "list=%s issued=%s text=\"no newer list is to be had\"", s->conf->name, issued);
+    if (age == LIST_FRESH && s->told_age != age)
+        log_info("list.fresh", "list=%s issued=%s", s->conf->name, issued);
+    s->told_age = age;
+}
+
+/* The newest version and dates, and the worst age. */
 static void set_metrics(struct lists *l, int64_t now)
 {
     uint64_t version = 0, sites = 0;
-    int64_t expires = 0;
-    bool any_expired = false;
+    int64_t issued = 0, expires = 0, oldest = 0;
+    enum list_age worst = LIST_FRESH;
     for (unsigned i = 0; i < l->count; i++) {
         const struct kept_documents *d = l->sub[i].documents;
         if (!d)
             continue;
         const struct list_doc *list = &d->result.list;
+        enum list_age age = age_of(l, list, now);
         version = list->version > version ? list->version : version;
+        issued = list->issued > issued ? list->issued : issued;
         expires = list->expires > expires ? list->expires : expires;
+        oldest = now - list->issued > oldest ? now - list->issued : oldest;
         sites += d->result.site_count;
-        any_expired = any_expired || list->expires <= now;
-        tell_expiry(&l->sub[i], list->expires <= now);
+        worst = age > worst ? age : worst;
+        tell_age(&l->sub[i], list, age);
     }
     metric_set(METRIC_LIST_VERSION, version);
+    metric_set(METRIC_LIST_ISSUED, (uint64_t)issued);
+    metric_set(METRIC_LIST_AGE, (uint64_t)oldest);
     metric_set(METRIC_LIST_EXPIRES, (uint64_t)expires);
-    metric_set(METRIC_LIST_EXPIRED, any_expired);
+    metric_set(METRIC_LIST_OLD, worst >= LIST_OLD);
+    metric_set(METRIC_LIST_EXPIRED, worst == LIST_EXPIRED);
     metric_set(METRIC_LIST_SITES, sites);
+}
+
+static void on_found(void *self, struct subscription *s, struct offer *o, int64_t now)
+{
+    struct lists *l = self;
+    bool fresh = o->documents != NULL;
+    if (!store_update(l, o, (unsigned)(s - l->sub), now))
+        return;
+    subscription_take(s, o);
+    if (fresh)
+        tell_accepted(s, &s->documents->result);
+}
+
+static void on_ended(void *self, struct subscription *s, int64_t now)
+{
+    (void)s;
+    set_metrics(self, now);
 }
 
 static bool start_subscriptions(struct lists *l, int64_t now)
 {
     struct judge judge = {.guard = l->guard, .now = now};
+    l->world = (struct pull_world){.conf = l->conf,
+                                   .feeds = l->feeds,
+                                   .store = l->store,
+                                   .guard = l->guard,
+                                   .found = on_found,
+                                   .ended = on_ended,
+                                   .self = l};
     if (store_read(l->store, &judge.t) != STORE_OK) {
         log_error("steering.no-store", "cause=\"%s\"", store_error(l->store));
         return false;
     }
-    for (; l->count < l->conf->steering.list_count; l->count++)
+    for (; l->count < l->conf->steering.list_count; l->count++) {
         subscription_start(&l->sub[l->count], &l->conf->steering.lists[l->count], &judge);
+        pull_init(&l->pull[l->count], &l->world, &l->sub[l->count]);
+    }
     store_abort(judge.t);
     return true;
 }
 
-struct lists *lists_new(const struct conf *conf, struct shm *shm, int64_t now)
+struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds, int64_t now)
 {
     struct lists *l = calloc(1, sizeof *l + conf->steering.list_count * sizeof(struct subscription));
     if (!l)
         return NULL;
     l->conf = conf;
     l->shm = shm;
+    l->feeds = feeds;
+    l->pull = calloc(conf->steering.list_count + 1, sizeof *l->pull);
     random_fill(&l->key, sizeof l->key);
     l->guard = guard_new(conf->steering.deny, conf->steering.deny_count);
     if (!l->guard)
         log_error("steering.no-suffixes", "text=\"no public suffix list\"");
-    l->store = l->guard ? open_store(conf->state_dir) : NULL;
+    l->store = l->guard && l->pull ? open_store(conf->state_dir) : NULL;
     /* Even without any list there is a snapshot: an empty one takes back what an earlier config had. */
     if (l->store && start_subscriptions(l, now) && store_update(l, NULL, 0, now)) {
         set_metrics(l, now);
@@ -257,39 +307,21 @@ void lists_free(struct lists **l)
 {
     if (!*l)
         return;
-    for (unsigned i = 0; i < (*l)->count; i++)
+    for (unsigned i = 0; i < (*l)->count; i++) {
+        pull_fini(&(*l)->pull[i]);
         subscription_fini(&(*l)->sub[i]);
+    }
+    free((*l)->pull);
     store_close(&(*l)->store);
     guard_free(&(*l)->guard);
     free(*l);
     *l = NULL;
 }
 
-static bool offer_of(struct lists *l, unsigned i, int64_t now, bool all, struct offer *o)
-{
-    struct judge judge = {.guard = l->guard, .now = now};
-    if (store_read(l->store, &judge.t) != STORE_OK)
-        return false;
-    bool any = subscription_try(&l->sub[i], &judge, all, o);
-    store_abort(judge.t);
-    return any;
-}
-
 void lists_update(struct lists *l, int64_t now, bool all)
 {
-    struct offer o;
-    for (unsigned i = 0; i < l->count; i++) {
-        if (!offer_of(l, i, now, all, &o))
-            continue;
-        bool fresh = o.documents != NULL;
-        if (!store_update(l, &o, i, now)) {
-            offer_drop(&o);
-            continue;
-        }
-        subscription_take(&l->sub[i], &o);
-        if (fresh)
-            tell_accepted(&l->sub[i], &l->sub[i].documents->result);
-    }
+    for (unsigned i = 0; i < l->count; i++)
+        pull_start(&l->pull[i], now, all);
     if (now >= l->next_expiry)
         store_update(l, NULL, 0, now);
     set_metrics(l, now);

@@ -13,13 +13,16 @@
 
 struct lists;
 
+struct feeds;
+
 /* Opens or makes steering.mdb (a damaged one is set aside), reads the pinned roots, verifies what was
  * accepted before and stores the snapshot made of it: steering works from here on, whatever the feeds do.
- * conf and shm are borrowed. NULL, logged, without a store. now: Unix seconds. */
-struct lists *lists_new(const struct conf *conf, struct shm *shm, int64_t now);
+ * conf, shm and feeds are borrowed; without feeds (NULL)
+ * only file: lists are read. NULL, logged, without a store. now: Unix seconds. */
+struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds, int64_t now);
 void lists_free(struct lists **l);
-/* Reads the feeds and takes what verifies. all false: only lists whose files changed since they were read
- * last. */
+/* Reads the feeds and takes what verifies: at once from file: folders, from others when their answers come.
+ * all false: only lists whose files changed since they were read last. */
 void lists_update(struct lists *l, int64_t now, bool all);
 
 #endif

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "data/base/clock.h"
+#include "data/base/hash.h"
 #include "data/base/log.h"
-#include "steering/feed.h"
+#include "steering/feed_file.h"
 #include "steering/lists.h"
 
 /* Seconds from a folder's change to reading it: a publisher writes several files. */
@@ -19,6 +20,7 @@
 struct prober {
     struct ev_loop *loop;
     const struct conf *conf;
+    struct feeds *feeds;
     struct lists *lists;
     void (*ready)(void *self);
     void *self;
@@ -68,10 +70,19 @@ static void on_settled(struct ev_loop *loop, ev_timer *w, int events)
     lists_update(p->lists, now_seconds(), false);
 }
 
+/* A fifth more or less each time: resolvers that started together do not ask together for ever. */
+static double poll_interval(const struct prober *p)
+{
+    double poll = (double)p->conf->steering.poll / 1000;
+    return poll * (0.8 + random_below(4000) / 10000.);
+}
+
 static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct prober *p = w->data;
-    (void)loop, (void)events;
+    (void)events;
+    ev_timer_set(w, poll_interval(p), 0.);
+    ev_timer_start(loop, w);
     watch_folders(p);
     lists_update(p->lists, now_seconds(), true);
     metric_count(METRIC_LOOP_TURNS);
@@ -79,11 +90,10 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
 
 static void start_watchers(struct prober *p, int signals)
 {
-    double poll = (double)p->conf->steering.poll / 1000;
     ev_io_init(&p->signals, on_signal, signals, EV_READ);
     ev_io_start(p->loop, &p->signals);
     ev_init(&p->settle, on_settled);
-    ev_timer_init(&p->poll, on_poll, poll, poll);
+    ev_timer_init(&p->poll, on_poll, poll_interval(p), 0.);
     p->folders.data = p->settle.data = p->poll.data = p;
     ev_timer_start(p->loop, &p->poll);
     feed_watch_init(&p->watch);
@@ -111,11 +121,14 @@ static int run(struct prober *p, struct shm *shm, int signals)
 {
     p->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (p->loop)
-        p->lists = lists_new(p->conf, shm, now_seconds());
+        p->feeds = feeds_new(p->loop, p->conf);
+    if (p->feeds)
+        p->lists = lists_new(p->conf, shm, p->feeds, now_seconds());
     bool ok = p->lists != NULL;
     if (ok)
         run_loop(p, signals);
     lists_free(&p->lists);
+    feeds_free(&p->feeds);
     if (p->loop)
         ev_loop_destroy(p->loop);
     return ok ? 0 : 1;

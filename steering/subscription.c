@@ -6,7 +6,7 @@
 
 #include "data/base/log.h"
 #include "data/base/metric.h"
-#include "steering/feed.h"
+#include "steering/feed_file.h"
 
 /* Refused sites named per update; the number of all is in the line of the list. */
 enum { SITES_TOLD_MAX = 20 };
@@ -28,7 +28,7 @@ static void root_free(struct kept_root **r)
     *r = NULL;
 }
 
-static struct kept_documents *documents_new(void)
+struct kept_documents *documents_new(void)
 {
     struct kept_documents *d = calloc(1, sizeof *d);
     if (d)
@@ -36,7 +36,7 @@ static struct kept_documents *documents_new(void)
     return d;
 }
 
-static void documents_free(struct kept_documents **d)
+void documents_free(struct kept_documents **d)
 {
     if (!*d)
         return;
@@ -58,16 +58,25 @@ void subscription_fini(struct subscription *s)
     documents_free(&s->documents);
 }
 
-/* Counted every time, told once: a broken feed is looked at again and again. */
-static void tell_refused(struct subscription *s, const char *what, const struct refusal *why)
+/* Where it came from, fit to be logged; "-" for what we have ourselves. */
+static const char *source_name(const struct subscription *s, unsigned url)
 {
+    return url < s->conf->url_count ? s->conf->urls[url] : "-";
+}
+
+/* Counted every time, told once: a broken feed is looked at again and again. */
+void subscription_refused(struct subscription *s, unsigned url, const char *what, const struct refusal *why)
+{
+    char source[400];
+    struct refusal *told = &s->told[url];
     metric_count(METRIC_LIST_REFUSED);
     metric_refusal(why->why);
-    if (s->told.why == why->why && strcmp(s->told.where, why->where) == 0)
+    if (told->why == why->why && strcmp(told->where, why->where) == 0)
         return;
-    s->told = *why;
-    log_warn("list.refused", "list=%s what=%s why=%s where=\"%s\" text=\"%s\"", s->conf->name, what,
-             refusal_name(why->why), why->where, refusal_text(why->why));
+    *told = *why;
+    log_warn("list.refused", "list=%s what=%s why=%s where=\"%s\" text=\"%s\" url=%s", s->conf->name, what,
+             refusal_name(why->why), why->where, refusal_text(why->why),
+             log_quote(bytes_str(source_name(s, url)), source, sizeof source));
 }
 
 static void tell_site_refused(void *self, const char *domain, const struct refusal *why)
@@ -233,13 +242,13 @@ void subscription_start(struct subscription *s, const struct conf_list *conf, co
         s->floor = (struct state_floor){.list_version = 0};
     struct kept_root *pinned = read_pin(s, &why);
     if (!pinned)
-        tell_refused(s, "root", &why);
+        subscription_refused(s, SUBSCRIPTION_OURSELVES, "root", &why);
     choose_root(s, pinned, read_stored_root(s, judge, stored_pin), stored_pin);
     if (!s->root)
         return;
     s->documents = verify_stored(s, &s->root->root, judge, &why);
     if (!s->documents && why.why != REFUSAL_NONE)
-        tell_refused(s, "stored", &why);
+        subscription_refused(s, SUBSCRIPTION_OURSELVES, "stored", &why);
 }
 
 struct state_floor subscription_floor(const struct subscription *s, const struct offer *o)
@@ -262,81 +271,62 @@ static struct kept_root *next_root(const struct root *current, struct bytes file
     return NULL;
 }
 
-/* As far as it verifies; *o gets the last root that does. */
-static void walk_roots(struct subscription *s, const struct feed_documents *feed, struct offer *o)
-{
-    for (unsigned i = 0; i < feed->root_count; i++) {
-        struct refusal why = {.why = REFUSAL_NO_MEMORY};
-        const struct root *current = o->root ? &o->root->root : &s->root->root;
-        struct kept_root *r = next_root(current, feed->roots[i], &why);
-        if (!r) {
-            refusal_within(&why, "root-%llu.json", (unsigned long long)current->version + 1);
-            tell_refused(s, "root", &why);
-            return;
-        }
-        log_info("list.root", "list=%s version=%llu", s->conf->name, (unsigned long long)r->root.version);
-        root_free(&o->root);
-        o->root = r;
-    }
-}
-
-static const struct root *root_now(const struct subscription *s, const struct offer *o)
+const struct root *subscription_root(const struct subscription *s, const struct offer *o)
 {
     return o->root ? &o->root->root : &s->root->root;
 }
 
-/* True if the URL has the list we have (then *d is NULL), or one to take instead. */
-static bool judge_list(struct subscription *s, const struct judge *judge, const struct root *root,
-                       struct kept_documents **d, struct refusal *why)
+bool subscription_next_root(struct subscription *s, struct bytes file, struct offer *o, struct refusal *why)
 {
-    struct trust_input in = input_of(s, root, judge, TRUST_FRESH, *d);
-    carry_floor(&in.floor, &s->root->root, root);
-    if (!give_seqs(s, judge, &(*d)->arena, &in))
-        return refuse(why, REFUSAL_NO_MEMORY, "seqs");
-    in.recheck = !s->documents || root != &s->root->root;
-    if (!trust_list(&in, &(*d)->arena, &(*d)->result, why))
+    const struct root *current = subscription_root(s, o);
+    why->why = REFUSAL_NO_MEMORY;
+    struct kept_root *r = next_root(current, file, why);
+    if (!r) {
+        refusal_within(why, "root-%llu.json", (unsigned long long)current->version + 1);
         return false;
-    if (!(*d)->result.unchanged)
-        return true;
-    documents_free(d);
+    }
+    log_info("list.root", "list=%s version=%llu", s->conf->name, (unsigned long long)r->root.version);
+    root_free(&o->root);
+    o->root = r;
     return true;
 }
 
-/* True if this URL settles the update. */
-static bool try_url(struct subscription *s, const struct judge *judge, const char *url, struct offer *o)
+static struct trust_input fresh_input(struct subscription *s, const struct judge *judge,
+                                      const struct offer *o, const struct kept_documents *d)
 {
-    struct refusal why = {.why = REFUSAL_NO_MEMORY};
-    struct feed_documents feed;
-    struct kept_documents *d = documents_new();
-    if (!d)
-        return false;
-    bool there = feed_read(url, root_now(s, o)->version, &d->arena, &feed, &why);
-    walk_roots(s, &feed, o);
-    d->list = feed.list;
-    d->delegations = feed.delegations;
-    if (there && judge_list(s, judge, root_now(s, o), &d, &why)) {
-        o->documents = d;
-        s->told = (struct refusal){.why = REFUSAL_NONE};
-        return true;
-    }
-    documents_free(&d);
-    tell_refused(s, "list", &why);
-    return false;
+    const struct root *root = subscription_root(s, o);
+    struct trust_input in = input_of(s, root, judge, TRUST_FRESH, d);
+    carry_floor(&in.floor, &s->root->root, root);
+    in.recheck = !s->documents || o->root;
+    return in;
 }
 
-static bool changed(struct subscription *s)
+bool subscription_open(struct subscription *s, const struct judge *judge, const struct offer *o,
+                       struct kept_documents *d, struct refusal *why)
 {
-    bool any = false;
-    for (unsigned i = 0; i < s->conf->url_count && i < SUBSCRIPTION_URLS_MAX; i++) {
-        uint64_t now = feed_fingerprint(s->conf->urls[i], s->root->root.version);
-        any = any || now != s->seen[i];
-        s->seen[i] = now;
-    }
-    return any;
+    struct trust_input in = fresh_input(s, judge, o, d);
+    return trust_list_open(&in, &d->arena, &d->result, why);
+}
+
+struct bytes subscription_delegations(const struct subscription *s, const struct kept_documents *d)
+{
+    const struct kept_documents *ours = s->documents;
+    const uint8_t *wanted = d->result.list.delegations_sha256;
+    if (ours && memcmp(ours->result.list.delegations_sha256, wanted, 32) == 0)
+        return ours->delegations;
+    return BYTES_NONE;
+}
+
+bool subscription_finish(struct subscription *s, const struct judge *judge, const struct offer *o,
+                         struct kept_documents *d, struct refusal *why)
+{
+    struct trust_input in = fresh_input(s, judge, o, d);
+    return give_seqs(s, judge, &d->arena, &in) ? trust_list_finish(&in, &d->arena, &d->result, why)
+                                               : refuse(why, REFUSAL_NO_MEMORY, "seqs");
 }
 
 /* A new root may have taken the keys away that signed what we believe. */
-static void judge_again(struct subscription *s, const struct judge *judge, struct offer *o)
+void subscription_judge_again(struct subscription *s, const struct judge *judge, struct offer *o)
 {
     struct refusal why = {.why = REFUSAL_NONE};
     if (!o->root || o->documents || !s->documents)
@@ -348,21 +338,7 @@ static void judge_again(struct subscription *s, const struct judge *judge, struc
     o->revoked = why.why != REFUSAL_NONE && why.why != REFUSAL_NO_MEMORY;
     if (!o->revoked)
         root_free(&o->root);
-    tell_refused(s, "stored", &why);
-}
-
-bool subscription_try(struct subscription *s, const struct judge *judge, bool all, struct offer *out)
-{
-    *out = (struct offer){.root = NULL};
-    if (!s->root)
-        return false;
-    if (!changed(s) && !all)
-        return false;
-    for (unsigned i = 0; i < s->conf->url_count; i++)
-        if (try_url(s, judge, s->conf->urls[i], out))
-            break;
-    judge_again(s, judge, out);
-    return out->root || out->documents;
+    subscription_refused(s, SUBSCRIPTION_OURSELVES, "stored", &why);
 }
 
 void subscription_take(struct subscription *s, struct offer *o)

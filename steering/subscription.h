@@ -9,7 +9,7 @@
 #include "data/conf/conf.h"
 #include "steering/trust.h"
 
-enum { SUBSCRIPTION_URLS_MAX = 16 };
+enum { SUBSCRIPTION_URLS_MAX = 16, SUBSCRIPTION_OURSELVES = SUBSCRIPTION_URLS_MAX };
 
 /* A root and the file it was read from, in an arena of its own. */
 struct kept_root {
@@ -18,6 +18,8 @@ struct kept_root {
     struct bytes file;
 };
 
+enum list_age { LIST_FRESH, LIST_OLD, LIST_EXPIRED };
+
 /* An accepted list with its delegations, and their files. */
 struct kept_documents {
     struct arena arena;
@@ -25,6 +27,9 @@ struct kept_documents {
     struct bytes list;
     struct bytes delegations;
 };
+
+struct kept_documents *documents_new(void);
+void documents_free(struct kept_documents **d);
 
 /* What an update found; owned until taken or dropped. NULL members: nothing new. */
 struct offer {
@@ -39,10 +44,10 @@ struct subscription {
     struct kept_root *root;           /* NULL: no root to begin with; nothing is believed */
     struct kept_documents *documents; /* NULL: nothing accepted yet */
     struct state_floor floor;
-    uint64_t seen[SUBSCRIPTION_URLS_MAX]; /* fingerprints of the feeds when they were read last */
-    struct refusal told;                  /* the refusal logged last: the same one is not logged again */
-    unsigned sites_told;                  /* refused sites named so far in this update */
-    bool told_expired;
+    /* The refusal logged last of each URL, and of what we have ourselves: the same is not logged again. */
+    struct refusal told[SUBSCRIPTION_URLS_MAX + 1];
+    unsigned sites_told; /* refused sites named so far in this update */
+    enum list_age told_age;
 };
 
 /* What it takes to judge a list. t: a read transaction. */
@@ -55,9 +60,24 @@ struct judge {
 /* Reads the pinned root and what the store remembers; logs what is refused. */
 void subscription_start(struct subscription *s, const struct conf_list *conf, const struct judge *judge);
 void subscription_fini(struct subscription *s);
-/* Tries the URLs in order until one has a list that is accepted or already is; logs and counts what is
- * refused. all false: looks only if some file has changed. True if there is anything in out. */
-bool subscription_try(struct subscription *s, const struct judge *judge, bool all, struct offer *out);
+/* Counts a refusal, and logs it unless it is the one logged last of that URL (its index in the config, or
+ * SUBSCRIPTION_OURSELVES). what: "root", "list", "stored". */
+void subscription_refused(struct subscription *s, unsigned url, const char *what, const struct refusal *why);
+
+/* An update, step by step. The root that a fresh document is held against: */
+const struct root *subscription_root(const struct subscription *s, const struct offer *o);
+/* The next root's file; *o gets it if it verifies. */
+bool subscription_next_root(struct subscription *s, struct bytes file, struct offer *o, struct refusal *why);
+/* Judges d->list alone; d->result.unchanged: it is the one we have. judge->t is not needed. */
+bool subscription_open(struct subscription *s, const struct judge *judge, const struct offer *o,
+                       struct kept_documents *d, struct refusal *why);
+/* The bytes of the delegations that an opened list names, if we have them. */
+struct bytes subscription_delegations(const struct subscription *s, const struct kept_documents *d);
+/* Judges d->delegations and the registrations; then d belongs into an offer. */
+bool subscription_finish(struct subscription *s, const struct judge *judge, const struct offer *o,
+                         struct kept_documents *d, struct refusal *why);
+/* Where an offer has a new root but no documents: those we have, as far as it covers them. */
+void subscription_judge_again(struct subscription *s, const struct judge *judge, struct offer *o);
 /* The versions that bind once the offer is taken, where it brings a root but no documents. */
 struct state_floor subscription_floor(const struct subscription *s, const struct offer *o);
 /* The offer was stored. */

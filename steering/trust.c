@@ -79,12 +79,12 @@ static bool check_list_version(const struct trust_input *in, const struct envelo
 }
 
 static bool accept_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
-                        unsigned *bad, struct refusal *why)
+                        struct refusal *why)
 {
     struct envelope e;
     return envelope_parse(in->list, LIST_SIZE_MAX, arena, &e, why) &&
            root_role_verify(in->root, ROOT_ROLE_PUBLISHER, &e, why) &&
-           list_parse(e.text, arena, &out->list, bad, why) &&
+           list_parse(e.text, arena, &out->list, &out->malformed, why) &&
            check_times(in, out->list.issued, out->list.expires, LIST_LIFE_MAX, why) &&
            check_list_version(in, &e, out, why);
 }
@@ -275,25 +275,33 @@ static bool accept_registrations(const struct trust_input *in, struct arena *are
     return true;
 }
 
-bool trust_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
-                struct refusal *why)
+bool trust_list_open(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                     struct refusal *why)
 {
-    unsigned bad = 0;
     *out = (struct trust_result){.floor = in->floor};
     if (in->mode == TRUST_FRESH && in->root->expires <= in->now)
         return refuse(why, REFUSAL_EXPIRED, "root version %llu", (unsigned long long)in->root->version);
-    if (!accept_list(in, arena, out, &bad, why)) {
-        refusal_within(why, "list.json");
-        return false;
-    }
-    if (out->unchanged)
+    if (accept_list(in, arena, out, why))
         return true;
+    refusal_within(why, "list.json");
+    return false;
+}
+
+bool trust_list_finish(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                       struct refusal *why)
+{
     if (!accept_delegations(in, arena, out, why)) {
         refusal_within(why, "delegations.json");
         return false;
     }
     struct refusal malformed = {.why = REFUSAL_BAD_FIELD, .where = "envelope"};
-    for (unsigned i = 0; i < bad; i++)
+    for (unsigned i = 0; i < out->malformed; i++)
         tell_refused(in, out, "", &malformed);
     return accept_registrations(in, arena, out) || refuse(why, REFUSAL_NO_MEMORY, "registrations");
+}
+
+bool trust_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                struct refusal *why)
+{
+    return trust_list_open(in, arena, out, why) && (out->unchanged || trust_list_finish(in, arena, out, why));
 }

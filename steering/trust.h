@@ -80,9 +80,17 @@ struct trust_result {
     size_t refused;
     struct state_floor floor; /* to be remembered */
     bool unchanged;           /* the very list accepted last: nothing else was looked at or filled in */
+    unsigned malformed;       /* registrations whose envelopes could not be read */
 };
 
-/* False with the reason if the list is refused. What out points to lives in the arena. */
+/* The list alone: who signed it, when, which version, and so which delegations it names. False with the
+ * reason if it is refused. What out points to lives in the arena. */
+bool trust_list_open(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                     struct refusal *why);
+/* The rest of an opened list: its delegations, then each registration. in must say the same again. */
+bool trust_list_finish(const struct trust_input *in, struct arena *arena, struct trust_result *out,
+                       struct refusal *why);
+/* Both at once. */
 bool trust_list(const struct trust_input *in, struct arena *arena, struct trust_result *out,
                 struct refusal *why);
 

@@ -95,7 +95,13 @@ struct conf {
         unsigned deny_count;
         enum conf_dnssec dnssec;
         const char *overrides; /* path of the override file (steering/override.h); NULL: none */
-        uint64_t poll;         /* how often file: lists are looked at besides inotify */
+        uint64_t poll;         /* how often lists are looked at, besides inotify for file: */
+        uint64_t old_after;    /* since it was issued */
+        struct {
+            const char *proxy;   /* "http://…", NULL: none */
+            const char *ca_file; /* PEM, NULL: the system's CAs alone */
+            uint64_t timeout;    /* of one document */
+        } fetch;
     } steering;
 
     struct {

@@ -8,10 +8,10 @@ enum { PREFIX_MAX = 128 };
 
 struct printer {
     struct writer *w;
-    unsigned indent; /* of the node */
-    bool entry;      /* the node is a list's entry whose dash is still to come */
-    size_t section;  /* length of the section's name that was opened last, at section_name */
-    const char *section_name;
+    unsigned indent;  /* of the node */
+    bool entry;       /* the node is a list's entry whose dash is still to come */
+    const char *last; /* the row before: its sections are open */
+    unsigned depth;   /* sections the row is in */
 };
 
 static void print_node(struct writer *w, const char *prefix, const uint8_t *base, unsigned indent,
@@ -26,20 +26,23 @@ static void start_line(struct printer *p, unsigned indent)
     p->entry = false;
 }
 
-/* Opens the section a row is in, if it is another than before; gives the row's key. Sections without any
- * value never get here: an empty one could not be read back. */
-static const char *open_section(struct printer *p, const char *rest)
+/* Opens the sections a row is in, but for those that the row before was in, too; gives the row's key.
+ * Sections without any value never get here: an empty one could not be read back. */
+static const char *open_sections(struct printer *p, const char *rest)
 {
-    size_t len = strcspn(rest, ".");
-    bool inside = rest[len] == '.';
-    bool same = inside && p->section == len && strncmp(p->section_name, rest, len) == 0;
-    if (inside && !same) {
-        start_line(p, p->indent);
+    const char *last = p->last;
+    size_t len;
+    p->last = rest;
+    p->depth = 0;
+    for (; rest[len = strcspn(rest, ".")] == '.'; rest += len + 1, p->depth++) {
+        bool same = last && strncmp(last, rest, len + 1) == 0;
+        last = same ? last + len + 1 : NULL;
+        if (same)
+            continue;
+        start_line(p, p->indent + 2 * p->depth);
         writer_printf(p->w, "%.*s:\n", (int)len, rest);
     }
-    p->section = inside ? len : 0;
-    p->section_name = rest;
-    return inside ? rest + len + 1 : rest;
+    return rest;
 }
 
 static void print_list(const struct setting *s, const uint8_t *base, unsigned indent, struct writer *w)
@@ -74,8 +77,8 @@ static bool present(const struct setting *s, const uint8_t *base)
 
 static void print_setting(struct printer *p, const struct setting *s, const char *rest, const uint8_t *base)
 {
-    const char *key = open_section(p, rest);
-    unsigned indent = p->indent + (p->section ? 2 : 0);
+    const char *key = open_sections(p, rest);
+    unsigned indent = p->indent + 2 * p->depth;
     start_line(p, indent);
     writer_printf(p->w, "%s:", key);
     if (s->kind == KIND_LIST) {

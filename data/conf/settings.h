@@ -15,7 +15,8 @@ enum setting_kind {
     KIND_SIZE,    /* bytes: "4096", "16KiB", "256MB" */
     KIND_TIME,    /* "250ms", "30s", "12h", "1d" */
     KIND_PATH,    /* a file; relative ones are taken from the config file's folder */
-    KIND_URL,     /* "file:FOLDER/", the same */
+    KIND_URL,     /* "file:FOLDER/", the same; "https://HOST/FOLDER/" */
+    KIND_PROXY,   /* "http://192.0.2.1:3128", "socks5h://proxy.example:1080" */
     KIND_URLPATH, /* "/dns-query" */
     KIND_USER,    /* a name of an account */
     KIND_HOST,    /* a host name */

@@ -4,7 +4,14 @@
 
 #include <sched.h>
 
-enum { WORKERS_MAX = 64, HOST_TEXT_MAX = 253, USER_TEXT_MAX = 32, LIST_NAME_MAX = 32, PATH_TEXT_MAX = 4095 };
+enum {
+    WORKERS_MAX = 64,
+    HOST_TEXT_MAX = 253,
+    USER_TEXT_MAX = 32,
+    LIST_NAME_MAX = 32,
+    URL_TEXT_MAX = 1000,
+    PATH_TEXT_MAX = 4095
+};
 
 struct unit {
     const char *name;
@@ -189,10 +196,55 @@ static bool path_parse(const struct setting *s, const char *text, const struct v
     return path && text_store(path, env, at);
 }
 
+/* HOST or HOST:PORT (RFC 3986 3.2), and nothing of a user; returns what follows, NULL if there is no host. */
+static const char *after_authority(const char *text)
+{
+    static const char names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    bool v6 = text[0] == '[';
+    size_t host = v6 ? strspn(text + 1, "0123456789abcdefABCDEF:.") : strspn(text, names);
+    if (host == 0 || host > HOST_TEXT_MAX || (v6 && text[host + 1] != ']'))
+        return NULL;
+    text += host + (v6 ? 2 : 0);
+    if (*text != ':')
+        return text;
+    size_t digits = strspn(text + 1, "0123456789");
+    uint64_t port;
+    return uint_parse(bytes_of(text + 1, digits), 65535, &port) && port ? text + 1 + digits : NULL;
+}
+
+/* https://HOST/FOLDER/: documents' names are appended to it, so there is no query and no fragment. */
+static bool https_parse(const char *text, const struct value_env *env, void *at)
+{
+    const char *path = after_authority(text + strlen("https://"));
+    if (!path || (*path && *path != '/') || strlen(text) > URL_TEXT_MAX)
+        return false;
+    size_t n = strlen(path);
+    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%+=@:,!$&'()*;") !=
+        n)
+        return false;
+    const char *url = arena_printf(env->arena, "%s%s", text, n && path[n - 1] == '/' ? "" : "/");
+    return url && text_store(url, env, at);
+}
+
+static bool proxy_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    static const char *const schemes[] = {"http://", "socks5h://", "socks5://"};
+    (void)s;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t n = strlen(schemes[i]);
+        const char *rest = strncmp(text, schemes[i], n) == 0 ? after_authority(text + n) : NULL;
+        if (rest && (!*rest || strcmp(rest, "/") == 0))
+            return text_store(text, env, at);
+    }
+    return false;
+}
+
 /* file:FOLDER/, file:/FOLDER/ and file:///FOLDER/ (RFC 8089 2 and appendix B), nothing percent-decoded. */
 static bool url_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
 {
     (void)s;
+    if (strncmp(text, "https://", 8) == 0)
+        return https_parse(text, env, at);
     if (strncmp(text, "file:", 5) != 0)
         return false;
     bool slashes = strncmp(text + 5, "//", 2) == 0;
@@ -350,7 +402,9 @@ static const struct kind kinds[] = {
     [KIND_SIZE] = {"a size such as 16KiB or 256MB", number_parse, number_format, sizes, NULL},
     [KIND_TIME] = {"a time such as 250ms, 30s or 12h", number_parse, number_format, times, NULL},
     [KIND_PATH] = {"the path of a file", path_parse, text_format, NULL, NULL},
-    [KIND_URL] = {"file:FOLDER/ (https is not available yet)", url_parse, text_format, NULL, NULL},
+    [KIND_URL] = {"file:FOLDER/ or https://HOST/FOLDER/", url_parse, text_format, NULL, NULL},
+    [KIND_PROXY] = {"a proxy such as http://192.0.2.1:3128 or socks5h://proxy.example:1080", proxy_parse,
+                    text_format, NULL, NULL},
     [KIND_URLPATH] = {"a path such as /dns-query, of letters, digits and -._~/", urlpath_parse, text_format,
                       NULL, NULL},
     [KIND_USER] = {"the name of an account", user_parse, text_format, NULL, NULL},

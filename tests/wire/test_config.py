@@ -59,7 +59,7 @@ state-dir: /tmp
     ("upstream: {servers: [{address: example.org}]}\n", ["address"]),
     ("upstream: {servers: [{address: '127.0.0.1:99999'}]}\n", ["address"]),
     ("steering: {dnssec: maybe}\n", ["steering.dnssec"]),
-    ("steering: {lists: [{name: a, urls: ['https://x/'], root: r.json}]}\n", ["urls"]),
+    ("steering: {lists: [{name: a, urls: ['http://x/'], root: r.json}]}\n", ["urls"]),
     ("steering: {lists: [{name: a, urls: ['gopher:x/'], root: r.json}]}\n", ["urls"]),
     ("steering: {lists: [{name: a, root: r.json}]}\n", ["urls"]),
     ("metrics: {address: nowhere}\n", ["metrics.address"]),

@@ -144,13 +144,16 @@ static void tells_health_and_what_becomes_of_the_list(void **state)
     assert_string_equal(w->answer.response.content_type, "application/json");
     w->conf.steering.list_count = 1;
     ask(w, "/health");
-    assert_answer(w, 200, "{\"status\":\"ok\",\"list\":\"missing\"}\n");
+    assert_answer(w, 200, "{\"status\":\"degraded\",\"list\":\"missing\"}\n");
     prober->value[METRIC_LIST_VERSION] = 7;
     ask(w, "/health");
     assert_answer(w, 200, "{\"status\":\"ok\",\"list\":\"fresh\"}\n");
+    prober->value[METRIC_LIST_OLD] = 1;
+    ask(w, "/health");
+    assert_answer(w, 200, "{\"status\":\"degraded\",\"list\":\"old\"}\n");
     prober->value[METRIC_LIST_EXPIRED] = 1;
     ask(w, "/health");
-    assert_answer(w, 200, "{\"status\":\"ok\",\"list\":\"expired\"}\n");
+    assert_answer(w, 200, "{\"status\":\"degraded\",\"list\":\"expired\"}\n");
 }
 
 static void is_unhealthy_only_while_draining(void **state)

@@ -56,6 +56,7 @@ static int set_up(void **state)
     f->conf.steering.lists = &f->list;
     f->conf.steering.list_count = 1;
     f->conf.steering.poll = 60000;
+    f->conf.steering.old_after = 3600000;
     f->shm = shm_new();
     f->delegations = SEAL(&f->w, delegations_text(&f->w, 1, site_text(&f->w, "outlet.example", &f->w.outlet)),
                           &f->w.maintainer);
@@ -79,7 +80,7 @@ static int tear_down(void **state)
 
 static void start(struct fixture *f)
 {
-    f->lists = lists_new(&f->conf, f->shm, NOW);
+    f->lists = lists_new(&f->conf, f->shm, NULL, NOW);
     assert_non_null(f->lists);
 }
 
@@ -122,7 +123,7 @@ static void a_list_is_taken_and_survives_without_its_feed(void **state)
     snprintf(command, sizeof command, "rm -r %s", f->feed);
     assert_int_equal(system(command), 0);
     /* A week later, everything but the registration expired: it is still steered. */
-    f->lists = lists_new(&f->conf, f->shm, NOW + 7 * DAY);
+    f->lists = lists_new(&f->conf, f->shm, NULL, NOW + 7 * DAY);
     lists_update(f->lists, NOW + 7 * DAY, true);
     assert_int_equal(stop_and_look(f, "outlet.example"), 1);
 }

@@ -110,12 +110,14 @@ static const char full[] = "state-dir: state\n"
                            "steering:\n"
                            "  lists:\n"
                            "    - name: demo\n"
-                           "      urls: ['file:seed/demo', 'file:///srv/list/', 'file:/srv/b']\n"
+                           "      urls: ['file:seed/demo', 'file:///srv/list/', 'file:/srv/b', "
+                           "'https://h.example:8443/l', 'https://[::1]']\n"
                            "      root: root-1.json\n"
                            "      allow-special-use: true\n"
                            "    - {name: b-2, urls: ['file:b/'], root: /r}\n"
                            "  deny: [192.0.2.0/24, '2001:db8::1']\n"
                            "  dnssec: override\n"
+                           "  fetch: {proxy: 'http://[::1]:3128', ca-file: ca.pem, timeout: 5s}\n"
                            "metrics: {address: 127.0.0.1:9153}\n";
 
 static void assert_address(const union sock_addr *a, const char *text)
@@ -146,7 +148,7 @@ static void reads_every_kind(void **state)
     assert_int_equal(c->cache.memory, 1048576);
     assert_int_equal(c->cache.ttl_min, 250);
     assert_int_equal(c->steering.list_count, 2);
-    assert_int_equal(c->steering.lists[0].url_count, 3);
+    assert_int_equal(c->steering.lists[0].url_count, 5);
     assert_true(c->steering.lists[0].allow_special_use);
     assert_string_equal(c->steering.lists[1].name, "b-2");
     assert_false(c->steering.lists[1].allow_special_use);
@@ -168,7 +170,11 @@ static void takes_relative_paths_from_the_files_folder(void **state)
     assert_string_equal(c->steering.lists[0].urls[0], "file:/etc/seed/demo/");
     assert_string_equal(c->steering.lists[0].urls[1], "file:/srv/list/");
     assert_string_equal(c->steering.lists[0].urls[2], "file:/srv/b/");
+    assert_string_equal(c->steering.lists[0].urls[3], "https://h.example:8443/l/");
+    assert_string_equal(c->steering.lists[0].urls[4], "https://[::1]/");
     assert_string_equal(c->steering.lists[0].root, "/etc/root-1.json");
+    assert_string_equal(c->steering.fetch.proxy, "http://[::1]:3128");
+    assert_string_equal(c->steering.fetch.ca_file, "/etc/ca.pem");
     conf_free(&c);
 
     char cwd[4096], want[4200];
@@ -367,19 +373,37 @@ static void refuses_values_out_of_kind_or_range(void **state)
         {BASE "steering: {deny: [192.0.2.1/24]}", "steering.deny[0]: must be an address or a network such as "
                                                   "192.0.2.0/24 or 2001:db8::/32, without bits "
                                                   "behind its prefix"},
+        {BASE "steering: {fetch: {proxy: 'ftp://x'}}",
+         "steering.fetch.proxy: must be a proxy such as http://192.0.2.1:3128 or "
+         "socks5h://proxy.example:1080"},
+        {BASE "steering: {fetch: {proxy: 'http://x/y'}}",
+         "steering.fetch.proxy: must be a proxy such as http://192.0.2.1:3128 or "
+         "socks5h://proxy.example:1080"},
         {BASE "steering: {dnssec: maybe}", "steering.dnssec: must be honour or override"},
         {LIST_OF("name: A, urls: ['file:a/'], root: r"),
          "steering.lists[0].name: must be 1 to 32 of a-z, 0-9 and -"},
         {LIST_OF("name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, urls: ['file:a/'], root: r"),
          "steering.lists[0].name: must be 1 to 32 of a-z, 0-9 and -"},
-        {LIST_OF("name: a, urls: ['file:b/', 'https://x/'], root: r"),
-         "steering.lists[0].urls[1]: must be file:FOLDER/ (https is not available yet)"},
+        {LIST_OF("name: a, urls: ['file:b/', 'http://x/'], root: r"),
+         "steering.lists[0].urls[1]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://me:word@x/'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://x:0/'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://[::1/'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://x/a?b'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
+        {LIST_OF("name: a, urls: ['https://x/a b'], root: r"),
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
         {LIST_OF("name: a, urls: ['file://host/b/'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ (https is not available yet)"},
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
         {LIST_OF("name: a, urls: ['file:'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ (https is not available yet)"},
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
         {LIST_OF("name: a, urls: ['file:////b'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ (https is not available yet)"},
+         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
         {LIST_OF("name: a, urls: ['file:b/'], root: r, allow-special-use: yes"),
          "steering.lists[0].allow-special-use: must be true or false"},
     };

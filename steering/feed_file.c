@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Feeds in folders: see feed_file.h. */
+#include "steering/feed_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/base/hash.h"
+
+enum { FEED_PATH_MAX = 4200 };
+
+static bool folder_of(const char *url, struct bytes *out)
+{
+    struct bytes all = bytes_str(url);
+    if (!bytes_starts_with(all, BYTES_LIT("file:")))
+        return false;
+    *out = bytes_of(all.data + 5, all.len - 5);
+    if (bytes_starts_with(*out, BYTES_LIT("//")))
+        *out = bytes_of(out->data + 2, out->len - 2);
+    while (out->len > 1 && out->data[out->len - 1] == '/')
+        out->len--;
+    return out->len > 0;
+}
+
+static bool path_of(const char *url, const char *name, char out[FEED_PATH_MAX])
+{
+    struct bytes folder;
+    if (!folder_of(url, &folder))
+        return false;
+    int n = snprintf(out, FEED_PATH_MAX, "%.*s/%s", (int)folder.len, (const char *)folder.data, name);
+    return n > 0 && n < FEED_PATH_MAX;
+}
+
+/* One byte more than allowed tells a file that has grown too large. */
+static bool read_all(int fd, size_t size, struct arena *arena, struct bytes *out)
+{
+    uint8_t *data = arena_alloc(arena, size + 1);
+    size_t len = 0;
+    ssize_t n = 1;
+    while (data && len <= size && (n = read(fd, data + len, size + 1 - len)) > 0)
+        len += (size_t)n;
+    *out = bytes_of(data, len);
+    return data && n >= 0;
+}
+
+bool feed_read_file(const char *path, size_t max, struct arena *arena, struct bytes *out, struct refusal *why)
+{
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    struct stat st;
+    /* Not blocking: the path may be a pipe, and nobody may ever write to it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return refuse(why, REFUSAL_UNREADABLE, "%s", name);
+    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0;
+    bool fits = regular && (uint64_t)st.st_size <= max;
+    bool ok = fits && read_all(fd, (size_t)st.st_size, arena, out);
+    close(fd);
+    if (!regular)
+        return refuse(why, REFUSAL_UNREADABLE, "%s", name);
+    if (!fits)
+        return refuse(why, REFUSAL_TOO_LARGE, "%s", name);
+    if (!ok)
+        return refuse(why, out->data ? REFUSAL_UNREADABLE : REFUSAL_NO_MEMORY, "%s", name);
+    /* Growing under our hands: half-written, and written to again. */
+    return out->len <= (size_t)st.st_size || refuse(why, REFUSAL_UNREADABLE, "%s", name);
+}
+
+enum feed_end feed_file_read(const char *url, const char *name, size_t max, struct arena *arena,
+                             struct bytes *out, struct refusal *why)
+{
+    char path[FEED_PATH_MAX];
+    if (!path_of(url, name, path)) {
+        refuse(why, REFUSAL_UNSUPPORTED, "%.100s", url);
+        return FEED_FAILED;
+    }
+    if (feed_read_file(path, max, arena, out, why))
+        return FEED_GOT;
+    return why->why == REFUSAL_UNREADABLE && access(path, F_OK) != 0 ? FEED_ABSENT : FEED_FAILED;
+}
+
+bool feed_is_file(const char *url)
+{
+    return bytes_starts_with(bytes_str(url), BYTES_LIT("file:"));
+}
+
+static uint64_t fingerprint_file(const char *url, const char *name, uint64_t before)
+{
+    char path[FEED_PATH_MAX];
+    struct stat st;
+    if (!path_of(url, name, path) || stat(path, &st) != 0)
+        return before * 31 + 1;
+    uint64_t facts[] = {before,
+                        st.st_dev,
+                        st.st_ino,
+                        (uint64_t)st.st_size,
+                        (uint64_t)st.st_mtim.tv_sec,
+                        (uint64_t)st.st_mtim.tv_nsec,
+                        (uint64_t)st.st_ctim.tv_sec,
+                        (uint64_t)st.st_ctim.tv_nsec};
+    return hash_siphash(&(struct hash_key){0, 0}, facts, sizeof facts);
+}
+
+uint64_t feed_fingerprint(const char *url, uint64_t root_version)
+{
+    char name[32];
+    if (!feed_is_file(url))
+        return 0;
+    snprintf(name, sizeof name, "root-%llu.json", (unsigned long long)root_version + 1);
+    return fingerprint_file(url, name,
+                            fingerprint_file(url, "delegations.json", fingerprint_file(url, "list.json", 0)));
+}
+
+void feed_watch_init(struct feed_watch *w)
+{
+    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+void feed_watch_fini(struct feed_watch *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = -1;
+}
+
+void feed_watch_folder(struct feed_watch *w, const char *url)
+{
+    char path[FEED_PATH_MAX];
+    struct bytes folder;
+    if (w->fd < 0 || !folder_of(url, &folder) || !path_of(url, "", path))
+        return;
+    inotify_add_watch(w->fd, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
+    /* The folder above tells when this one, or a link in its place, is made or replaced. */
+    path[folder.len] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return;
+    slash[slash == path] = '\0';
+    inotify_add_watch(w->fd, path, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD);
+}
+
+void feed_watch_drain(struct feed_watch *w)
+{
+    char events[4096];
+    while (w->fd >= 0 && read(w->fd, events, sizeof events) > 0)
+        ;
+}
