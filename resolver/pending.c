@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
+#include "data/base/link.h"
 #include "data/base/metric.h"
 #include "resolver/failure.h"
-#include "data/base/link.h"
 #include "resolver/upstream.h"
 #include "resolver/validator/validator.h"
 

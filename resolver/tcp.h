@@ -11,9 +11,9 @@
 
 #include <ev.h>
 
+#include "data/base/link.h"
 #include "data/base/text.h"
 #include "resolver/asked.h"
-#include "data/base/link.h"
 
 enum {
     TCP_UNDER_WAY_MAX = 1000,

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "data/base/hash.h"
-#include "data/base/metric.h"
 #include "data/base/link.h"
+#include "data/base/metric.h"
 
 enum { PORT_MIN = 1024, PORT_COUNT = 65536 - PORT_MIN, PORT_DRAWS = 5 };
 

@@ -26,7 +26,7 @@ static inline bool link_empty(const struct link *head)
     return head->next == head;
 }
 
-/* At the end of the ring; l must be in none. */
+/* At the end of the ring; l must be in none, and need not be initialized. */
 static inline void link_append(struct link *head, struct link *l)
 {
     l->prev = head->prev;
@@ -40,6 +40,35 @@ static inline void link_remove(struct link *l)
     l->prev->next = l->next;
     l->next->prev = l->prev;
     link_init(l);
+}
+
+/* To the end of the ring, from wherever l was. */
+static inline void link_move(struct link *head, struct link *l)
+{
+    link_remove(l);
+    link_append(head, l);
+}
+
+/* Takes the first one out; NULL if there is none. */
+static inline struct link *link_take(struct link *head)
+{
+    struct link *first = head->next;
+    if (first == head)
+        return NULL;
+    link_remove(first);
+    return first;
+}
+
+/* Moves all of from's links into `into`, which becomes a head. */
+static inline void link_move_all(struct link *from, struct link *into)
+{
+    link_init(into);
+    if (link_empty(from))
+        return;
+    into->next = from->next;
+    into->prev = from->prev;
+    into->next->prev = into->prev->next = into;
+    link_init(from);
 }
 
 #endif

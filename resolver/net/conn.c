@@ -30,7 +30,7 @@ struct conn {
     enum conn_timer timer;
     uint64_t mark;
     uint64_t written;
-    struct ring all, dirty, resumed, shaking;
+    struct link all, dirty, resumed, shaking;
     ev_tstamp born;
     unsigned requests;
     unsigned credit; /* requests paid for in the client's bucket, and not yet made */
@@ -71,14 +71,14 @@ void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self)
 
 void conn_dirty(struct conn *c)
 {
-    if (ring_empty(&c->dirty))
-        ring_append(&c->set->dirty, &c->dirty);
+    if (link_empty(&c->dirty))
+        link_move(&c->set->dirty, &c->dirty);
 }
 
 void conn_resume(struct conn *c)
 {
-    if (ring_empty(&c->resumed))
-        ring_append(&c->set->resumed, &c->resumed);
+    if (link_empty(&c->resumed))
+        link_move(&c->set->resumed, &c->resumed);
     if (!ev_is_active(&c->set->resume))
         ev_idle_start(c->set->loop, &c->set->resume);
 }
@@ -134,9 +134,9 @@ bool conn_request(struct conn *c, const union sock_addr *client)
 
 static void end_handshake(struct conn *c)
 {
-    if (ring_empty(&c->shaking))
+    if (link_empty(&c->shaking))
         return;
-    ring_remove(&c->shaking);
+    link_remove(&c->shaking);
     c->set->shaking_count--;
 }
 
@@ -155,9 +155,9 @@ static void conn_drop(struct conn *c)
     struct conn_set *set = c->set;
     ev_io_stop(set->loop, &c->io);
     deadline_stop(&c->deadline);
-    ring_remove(&c->all);
-    ring_remove(&c->dirty);
-    ring_remove(&c->resumed);
+    link_remove(&c->all);
+    link_remove(&c->dirty);
+    link_remove(&c->resumed);
     end_handshake(c);
     forget_protocol(c);
     tls_conn_free(&c->tls);
@@ -293,25 +293,25 @@ static void say_timeout(struct conn *c, bool reading)
 static void on_idle_expired(struct deadline *d)
 {
     metric_count(METRIC_CONN_TIMEOUT_IDLE);
-    say_timeout(RING_OWNER(d, struct conn, deadline), false);
+    say_timeout(holder_of(d, struct conn, deadline), false);
 }
 
 static void on_read_expired(struct deadline *d)
 {
     metric_count(METRIC_CONN_TIMEOUT_READ);
-    say_timeout(RING_OWNER(d, struct conn, deadline), true);
+    say_timeout(holder_of(d, struct conn, deadline), true);
 }
 
 static void on_write_expired(struct deadline *d)
 {
     metric_count(METRIC_CONN_TIMEOUT_WRITE);
-    conn_abort(RING_OWNER(d, struct conn, deadline));
+    conn_abort(holder_of(d, struct conn, deadline));
 }
 
 /* A last answer that has not arrived yet has the time that writing has. */
 static void on_linger_expired(struct deadline *d)
 {
-    struct conn *c = RING_OWNER(d, struct conn, deadline);
+    struct conn *c = holder_of(d, struct conn, deadline);
     int unsent;
     if (ioctl(c->io.fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
         deadline_start(&c->set->timer[CONN_WRITE], &c->deadline);
@@ -419,8 +419,8 @@ static void on_flush(struct ev_loop *loop, ev_prepare *w, int events)
 {
     (void)loop, (void)events;
     struct conn_set *set = w->data;
-    for (struct ring *r = ring_take(&set->dirty); r; r = ring_take(&set->dirty))
-        settle(RING_OWNER(r, struct conn, dirty));
+    for (struct link *r = link_take(&set->dirty); r; r = link_take(&set->dirty))
+        settle(holder_of(r, struct conn, dirty));
 }
 
 /* Input */
@@ -539,7 +539,7 @@ static void readable(struct conn *c)
     if ((!c->secure && !shake_hands(c)) || (c->secure && !read_some(c))) {
         conn_drop(c);
     } else if (c->secure) {
-        ring_remove(&c->dirty);
+        link_remove(&c->dirty);
         settle(c);
     }
 }
@@ -583,11 +583,11 @@ static void on_resume(struct ev_loop *loop, ev_idle *w, int events)
 {
     (void)events;
     struct conn_set *set = w->data;
-    struct ring now;
-    ring_move(&set->resumed, &now);
-    for (struct ring *r = ring_take(&now); r; r = ring_take(&now))
-        resume_one(RING_OWNER(r, struct conn, resumed));
-    if (ring_empty(&set->resumed))
+    struct link now;
+    link_move_all(&set->resumed, &now);
+    for (struct link *r = link_take(&now); r; r = link_take(&now))
+        resume_one(holder_of(r, struct conn, resumed));
+    if (link_empty(&set->resumed))
         ev_idle_stop(loop, w);
 }
 
@@ -596,12 +596,12 @@ static void on_resume(struct ev_loop *loop, ev_idle *w, int events)
 static void begin_handshake(struct conn *c)
 {
     struct conn_set *set = c->set;
-    ring_append(&set->shaking, &c->shaking);
+    link_move(&set->shaking, &c->shaking);
     set->shaking_count++;
     if (!set->limits.handshakes || set->shaking_count <= set->limits.handshakes)
         return;
     metric_count(METRIC_CONN_REFUSED_HANDSHAKES);
-    conn_drop(RING_OWNER(set->shaking.next, struct conn, shaking));
+    conn_drop(holder_of(set->shaking.next, struct conn, shaking));
 }
 
 bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
@@ -623,11 +623,11 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     c->timer = CONN_BUSY;
     c->born = ev_now(set->loop);
     deadline_init(&c->deadline);
-    ring_init(&c->all);
-    ring_init(&c->dirty);
-    ring_init(&c->resumed);
-    ring_init(&c->shaking);
-    ring_append(&set->all, &c->all);
+    link_init(&c->all);
+    link_init(&c->dirty);
+    link_init(&c->resumed);
+    link_init(&c->shaking);
+    link_move(&set->all, &c->all);
     set->count++;
     metric_count(METRIC_CONN_OPEN);
     metric_count(tls ? METRIC_CONN_TLS : METRIC_CONN_PLAIN);
@@ -648,10 +648,10 @@ bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
     deadlines_init(&set->timer[CONN_READ], loop, limits->read_timeout, on_read_expired);
     deadlines_init(&set->timer[CONN_WRITE], loop, limits->write_timeout, on_write_expired);
     deadlines_init(&set->timer[CONN_LINGER], loop, LINGER_SECONDS, on_linger_expired);
-    ring_init(&set->all);
-    ring_init(&set->dirty);
-    ring_init(&set->resumed);
-    ring_init(&set->shaking);
+    link_init(&set->all);
+    link_init(&set->dirty);
+    link_init(&set->resumed);
+    link_init(&set->shaking);
     set->queries = limits->query_rate ? rate_new(limits->query_rate) : NULL;
     ev_prepare_init(&set->flush, on_flush);
     /* Last of all: what others do at the end of a turn may still be an answer. */
@@ -668,8 +668,8 @@ bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
 void conn_set_fini(struct conn_set *set)
 {
     on_flush(set->loop, &set->flush, 0);
-    while (!ring_empty(&set->all))
-        conn_drop(RING_OWNER(set->all.next, struct conn, all));
+    while (!link_empty(&set->all))
+        conn_drop(holder_of(set->all.next, struct conn, all));
     for (int i = 0; i < CONN_TIMERS; i++)
         deadlines_fini(&set->timer[i]);
     ev_prepare_stop(set->loop, &set->flush);
@@ -681,11 +681,11 @@ void conn_set_fini(struct conn_set *set)
 static struct conn *worth_least(struct conn_set *set)
 {
     if ((uint64_t)set->shaking_count * 4 > set->count)
-        return RING_OWNER(set->shaking.next, struct conn, shaking);
+        return holder_of(set->shaking.next, struct conn, shaking);
     struct deadline *d = deadlines_oldest(&set->timer[CONN_IDLE]);
     if (!d)
         d = deadlines_oldest(&set->timer[CONN_READ]);
-    return d ? RING_OWNER(d, struct conn, deadline) : NULL;
+    return d ? holder_of(d, struct conn, deadline) : NULL;
 }
 
 bool conn_set_make_room(struct conn_set *set)
@@ -705,8 +705,8 @@ bool conn_set_make_room(struct conn_set *set)
 void conn_set_drain(struct conn_set *set, bool final)
 {
     set->draining = true;
-    for (struct ring *r = set->all.next; r != &set->all; r = r->next) {
-        struct conn *c = RING_OWNER(r, struct conn, all);
+    for (struct link *r = set->all.next; r != &set->all; r = r->next) {
+        struct conn *c = holder_of(r, struct conn, all);
         if (c->protocol && !c->lingering) {
             c->protocol->drain(c->self, final);
             conn_dirty(c);

@@ -64,8 +64,8 @@ struct conn_set {
     /* c has ended; owner is what conn_new was given. */
     void (*ended)(struct conn_set *set, void *owner);
     struct deadlines timer[CONN_TIMERS];
-    struct ring all, dirty, resumed;
-    struct ring shaking; /* hands, oldest first */
+    struct link all, dirty, resumed;
+    struct link shaking; /* hands, oldest first */
     unsigned shaking_count;
     struct rate *queries;
     ev_prepare flush;

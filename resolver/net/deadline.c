@@ -4,7 +4,7 @@
 
 struct deadline *deadlines_oldest(const struct deadlines *q)
 {
-    return ring_empty(&q->members) ? NULL : RING_OWNER(q->members.next, struct deadline, link);
+    return link_empty(&q->members) ? NULL : holder_of(q->members.next, struct deadline, link);
 }
 
 static void arm(struct deadlines *q)
@@ -23,7 +23,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *t, int events)
     struct deadlines *q = t->data;
     for (struct deadline *d = deadlines_oldest(q); d && d->since + q->timeout <= ev_now(loop);
          d = deadlines_oldest(q)) {
-        ring_remove(&d->link);
+        link_remove(&d->link);
         q->expired(d);
     }
     arm(q);
@@ -33,7 +33,7 @@ void deadlines_init(struct deadlines *q, struct ev_loop *loop, double timeout,
                     void (*expired)(struct deadline *d))
 {
     *q = (struct deadlines){.loop = loop, .timeout = timeout, .expired = expired};
-    ring_init(&q->members);
+    link_init(&q->members);
     ev_init(&q->timer, on_timer);
     q->timer.data = q;
 }
@@ -46,7 +46,7 @@ void deadlines_fini(struct deadlines *q)
 void deadline_start(struct deadlines *q, struct deadline *d)
 {
     d->since = ev_now(q->loop);
-    ring_append(&q->members, &d->link);
+    link_move(&q->members, &d->link);
     if (!ev_is_active(&q->timer))
         arm(q);
 }

@@ -9,17 +9,17 @@
 
 #include <ev.h>
 
-#include "resolver/net/ring.h"
+#include "data/base/link.h"
 
 struct deadline {
-    struct ring link;
+    struct link link;
     ev_tstamp since;
 };
 
 struct deadlines {
     struct ev_loop *loop;
     ev_timer timer;
-    struct ring members;
+    struct link members;
     double timeout; /* seconds */
     void (*expired)(struct deadline *d);
 };
@@ -35,13 +35,13 @@ void deadline_start(struct deadlines *q, struct deadline *d);
 
 static inline void deadline_init(struct deadline *d)
 {
-    ring_init(&d->link);
+    link_init(&d->link);
     d->since = 0;
 }
 
 static inline void deadline_stop(struct deadline *d)
 {
-    ring_remove(&d->link);
+    link_remove(&d->link);
 }
 
 #endif

@@ -15,9 +15,9 @@
 #include <openssl/pem.h>
 
 #include "data/base/clock.h"
+#include "data/base/link.h"
 #include "data/base/log.h"
 #include "resolver/net/ca.h"
-#include "resolver/net/ring.h"
 
 enum { POOL_MAX = 8, BODY_FIRST = 4096 };
 
@@ -27,21 +27,21 @@ struct fetcher {
     struct ca *ca;
     char *proxy;
     ev_timer timer;
-    struct ring sockets; /* struct watched */
-    struct ring running; /* struct fetch, in libcurl's hands */
-    struct ring ended;   /* struct fetch, to be told */
+    struct link sockets; /* struct watched */
+    struct link running; /* struct fetch, in libcurl's hands */
+    struct link ended;   /* struct fetch, to be told */
     unsigned busy;
     bool *freed; /* set while somebody is told */
 };
 
 struct watched {
-    struct ring link;
+    struct link link;
     struct fetcher *fetcher;
     ev_io io;
 };
 
 struct fetch {
-    struct ring link;
+    struct link link;
     struct fetcher *fetcher;
     CURL *easy;
     struct curl_slist *connect_to;
@@ -232,7 +232,7 @@ static void destroy(struct fetch *r)
 /* Out of libcurl's hands and of ours. */
 static void release(struct fetch *r)
 {
-    ring_remove(&r->link);
+    link_remove(&r->link);
     r->fetcher->busy--;
     curl_multi_remove_handle(r->fetcher->multi, r->easy);
 }
@@ -261,7 +261,7 @@ static void collect(struct fetcher *f)
             continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
         r->code = m->data.result;
-        ring_append(&f->ended, &r->link);
+        link_move(&f->ended, &r->link);
     }
 }
 
@@ -270,8 +270,8 @@ static void act(struct fetcher *f, curl_socket_t fd, int what)
     int running;
     curl_multi_socket_action(f->multi, fd, what, &running);
     collect(f);
-    while (!ring_empty(&f->ended))
-        if (!tell(f, RING_OWNER(f->ended.next, struct fetch, link)))
+    while (!link_empty(&f->ended))
+        if (!tell(f, holder_of(f->ended.next, struct fetch, link)))
             return;
 }
 
@@ -307,7 +307,7 @@ static int on_timer_wanted(CURLM *multi, long ms, void *self)
 static void unwatch(struct watched *s)
 {
     ev_io_stop(s->fetcher->loop, &s->io);
-    ring_remove(&s->link);
+    link_remove(&s->link);
     free(s);
 }
 
@@ -317,8 +317,8 @@ static struct watched *watch(struct fetcher *f, curl_socket_t fd)
     if (!s)
         return NULL;
     s->fetcher = f;
-    ring_init(&s->link);
-    ring_append(&f->sockets, &s->link);
+    link_init(&s->link);
+    link_move(&f->sockets, &s->link);
     ev_io_init(&s->io, on_socket_ready, fd, EV_READ);
     s->io.data = s;
     curl_multi_assign(f->multi, fd, s);
@@ -458,11 +458,11 @@ struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *q)
     r->certificate_life = q->certificate_life;
     r->done = q->done;
     r->self = q->self;
-    ring_init(&r->link);
+    link_init(&r->link);
     r->easy = curl_easy_init();
     if (r->easy && set_tls(r) && set_http(r, q) && set_way(r, q) &&
         curl_multi_add_handle(f->multi, r->easy) == CURLM_OK) {
-        ring_append(&f->running, &r->link);
+        link_move(&f->running, &r->link);
         f->busy++;
         return r;
     }
@@ -509,18 +509,18 @@ struct fetcher *fetcher_new(struct ev_loop *loop, const struct fetcher_options *
     f->loop = loop;
     ev_init(&f->timer, on_timer);
     f->timer.data = f;
-    ring_init(&f->sockets);
-    ring_init(&f->running);
-    ring_init(&f->ended);
+    link_init(&f->sockets);
+    link_init(&f->running);
+    link_init(&f->ended);
     if (!set_up(f, options))
         fetcher_free(&f);
     return f;
 }
 
-static void cancel_all(struct ring *ring)
+static void cancel_all(struct link *ring)
 {
-    while (!ring_empty(ring)) {
-        struct fetch *r = RING_OWNER(ring->next, struct fetch, link);
+    while (!link_empty(ring)) {
+        struct fetch *r = holder_of(ring->next, struct fetch, link);
         fetch_cancel(&r);
     }
 }
@@ -537,8 +537,8 @@ void fetcher_free(struct fetcher **f)
     cancel_all(&x->ended);
     /* Closes pooled connections, which still reports their sockets. */
     curl_multi_cleanup(x->multi);
-    while (!ring_empty(&x->sockets))
-        unwatch(RING_OWNER(x->sockets.next, struct watched, link));
+    while (!link_empty(&x->sockets))
+        unwatch(holder_of(x->sockets.next, struct watched, link));
     ev_timer_stop(x->loop, &x->timer);
     ca_free(&x->ca);
     free(x->proxy);

@@ -37,7 +37,7 @@ struct h2_setup {
 struct h2_stream {
     struct http_stream http; /* first: a http_stream is cast back */
     struct h2 *h2;           /* NULL: the connection is gone */
-    struct ring link;        /* in incoming until the request is whole, then in others */
+    struct link link;        /* in incoming until the request is whole, then in others */
     int32_t id;
     bool whole, answered, closed;
     enum reason refused; /* REASON_OK: not */
@@ -58,8 +58,8 @@ struct h2 {
     struct conn *conn;
     nghttp2_session *session;
     struct h2_stream *current; /* whose header block is being read */
-    struct ring incoming;      /* oldest first */
-    struct ring others;
+    struct link incoming;      /* oldest first */
+    struct link others;
     unsigned streams;  /* in both rings */
     unsigned answered; /* of them, those with an answer that is not wholly sent */
     size_t held;
@@ -94,7 +94,7 @@ static void stream_free(struct h2_stream *s)
         if (h->current == s)
             h->current = NULL;
     }
-    ring_remove(&s->link);
+    link_remove(&s->link);
     arena_fini(&s->http.arena);
     free(s);
     metric_sub(METRIC_STREAMS_OPEN, 1);
@@ -115,8 +115,8 @@ static struct h2_stream *stream_new(struct h2 *h, int32_t id)
     s->http.protocol = &protocol_of_streams;
     s->http.client = *conn_client(h->conn);
     arena_init(&s->http.arena, HTTP_ARENA_MAX);
-    ring_init(&s->link);
-    ring_append(&h->incoming, &s->link);
+    link_init(&s->link);
+    link_move(&h->incoming, &s->link);
     h->streams++;
     metric_count(METRIC_STREAMS_OPEN);
     metric_count(METRIC_HTTP2_REQUESTS);
@@ -262,7 +262,7 @@ static void hand_over(struct h2_stream *s)
     struct h2 *h = s->h2;
     s->whole = true;
     h->useless = 0;
-    ring_append(&h->others, &s->link);
+    link_move(&h->others, &s->link);
     earn(h, BUDGET_PER_REQUEST);
     if (s->answered)
         return;
@@ -545,19 +545,19 @@ static struct conn_phase h2_phase(const void *self)
         return (struct conn_phase){CONN_WRITE, h->sent};
     if (!h->greeted)
         return (struct conn_phase){CONN_READ, 0};
-    if (!ring_empty(&h->incoming))
+    if (!link_empty(&h->incoming))
         return (struct conn_phase){CONN_READ,
-                                   (uint32_t)RING_OWNER(h->incoming.next, struct h2_stream, link)->id};
+                                   (uint32_t)holder_of(h->incoming.next, struct h2_stream, link)->id};
     return (struct conn_phase){h->streams ? CONN_BUSY : CONN_IDLE, h->closed};
 }
 
 static void h2_timeout(void *self, bool reading)
 {
     struct h2 *h = self;
-    struct ring *next;
-    for (struct ring *r = h->incoming.next; reading && r != &h->incoming; r = next) {
+    struct link *next;
+    for (struct link *r = h->incoming.next; reading && r != &h->incoming; r = next) {
         next = r->next;
-        refuse(RING_OWNER(r, struct h2_stream, link), REASON_HTTP_TIMEOUT);
+        refuse(holder_of(r, struct h2_stream, link), REASON_HTTP_TIMEOUT);
     }
     leave(h);
 }
@@ -575,11 +575,11 @@ static void h2_drain(void *self, bool final)
         leave(h);
 }
 
-static void orphan_all(struct ring *streams)
+static void orphan_all(struct link *streams)
 {
-    struct ring *r;
-    while ((r = ring_take(streams))) {
-        struct h2_stream *s = RING_OWNER(r, struct h2_stream, link);
+    struct link *r;
+    while ((r = link_take(streams))) {
+        struct h2_stream *s = holder_of(r, struct h2_stream, link);
         hold(s, 0);
         s->h2 = NULL;
         if (s->answered || !s->whole)
@@ -629,8 +629,8 @@ bool h2_start(struct conn *c)
         return false;
     struct h2_setup *setup = conn_set_of(c)->h2;
     h->conn = c;
-    ring_init(&h->incoming);
-    ring_init(&h->others);
+    link_init(&h->incoming);
+    link_init(&h->others);
     h->budget = BUDGET_MAX;
     h->budget_at = ev_now(set_of(h)->loop);
     if (nghttp2_session_server_new3(&h->session, setup->callbacks, h, setup->option, &setup->memory) != 0 ||

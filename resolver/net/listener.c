@@ -157,7 +157,7 @@ static void check_empty(struct front *f)
 
 static void on_ended(struct conn_set *set, void *owner)
 {
-    struct front *f = RING_OWNER(set, struct front, conns);
+    struct front *f = holder_of(set, struct front, conns);
     if (owner)
         census_leave(f->census, owner);
     plan_trim(f);

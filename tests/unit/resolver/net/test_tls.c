@@ -141,7 +141,7 @@ static void the_first_expiry_of_all_counts(void **state)
 }
 
 /* Both ends of one connection. */
-struct link {
+struct peers {
     int fd[2];
     struct tls_conn *server;
     SSL *client;
@@ -149,7 +149,7 @@ struct link {
     bool failed; /* as the client sees it */
 };
 
-static void shake(struct link *l)
+static void shake(struct peers *l)
 {
     l->status = TLS_WANT_READ;
     for (int i = 0; i < 10; i++) {
@@ -160,8 +160,8 @@ static void shake(struct link *l)
     }
 }
 
-static void link_open(struct link *l, struct tls_server *s, SSL_CTX *ctx, const char *alpn, const char *host,
-                      SSL_SESSION *session)
+static void peers_open(struct peers *l, struct tls_server *s, SSL_CTX *ctx, const char *alpn,
+                       const char *host, SSL_SESSION *session)
 {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, l->fd), 0);
     l->server = tls_accept(s, l->fd[0]);
@@ -177,7 +177,7 @@ static void link_open(struct link *l, struct tls_server *s, SSL_CTX *ctx, const 
     shake(l);
 }
 
-static void link_close(struct link *l)
+static void peers_close(struct peers *l)
 {
     /* OpenSSL's client does not resume a session that ended without a farewell. */
     SSL_set_shutdown(l->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -203,13 +203,13 @@ static void the_protocol_is_agreed_or_refused(void **state)
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     assert_non_null(s);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct link l;
-        link_open(&l, s, ctx, rows[i].offer, NULL, NULL);
+        struct peers l;
+        peers_open(&l, s, ctx, rows[i].offer, NULL, NULL);
         assert_int_equal(l.status, rows[i].status);
         assert_int_equal(l.failed, rows[i].status != TLS_DONE);
         if (l.status == TLS_DONE)
             assert_int_equal(tls_alpn(l.server), rows[i].alpn);
-        link_close(&l);
+        peers_close(&l);
     }
     SSL_CTX_free(ctx);
     tls_server_free(&s);
@@ -220,22 +220,22 @@ static void old_versions_are_refused(void **state)
     (void)state;
     struct tls_server *s = load("a.pem", "a.key");
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct link l;
+    struct peers l;
     SSL_CTX_set_security_level(ctx, 0);
     SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
     SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
-    link_open(&l, s, ctx, NULL, NULL, NULL);
+    peers_open(&l, s, ctx, NULL, NULL, NULL);
     assert_int_equal(l.status, TLS_ERROR);
-    link_close(&l);
+    peers_close(&l);
     SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
-    link_open(&l, s, ctx, NULL, NULL, NULL);
+    peers_open(&l, s, ctx, NULL, NULL, NULL);
     assert_int_equal(l.status, TLS_DONE);
-    link_close(&l);
+    peers_close(&l);
     SSL_CTX_free(ctx);
     tls_server_free(&s);
 }
 
-static bool shown(struct link *l, const char *host)
+static bool shown(struct peers *l, const char *host)
 {
     X509 *c = SSL_get1_peer_certificate(l->client);
     bool is = c && X509_check_host(c, host, 0, 0, NULL) == 1;
@@ -254,18 +254,18 @@ static void the_name_asked_for_chooses_the_certificate(void **state)
     struct tls_server *s = tls_server_new(f, 2, NULL, now, error, sizeof error);
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct link l;
-        link_open(&l, s, ctx, "\2h2", rows[i].sni, NULL);
+        struct peers l;
+        peers_open(&l, s, ctx, "\2h2", rows[i].sni, NULL);
         assert_int_equal(l.status, TLS_DONE);
         assert_true(shown(&l, rows[i].shown));
         assert_int_equal(tls_alpn(l.server), TLS_ALPN_H2);
-        link_close(&l);
+        peers_close(&l);
     }
     SSL_CTX_free(ctx);
     tls_server_free(&s);
 }
 
-static int key_type(struct link *l)
+static int key_type(struct peers *l)
 {
     X509 *c = SSL_get1_peer_certificate(l->client);
     int type = EVP_PKEY_get_base_id(X509_get0_pubkey(c));
@@ -280,15 +280,15 @@ static void clients_get_the_key_type_they_can_verify(void **state)
     struct tls_server *s = tls_server_new(f, 2, NULL, now, error, sizeof error);
     assert_non_null(s);
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct link l;
-    link_open(&l, s, ctx, NULL, "a.example", NULL);
+    struct peers l;
+    peers_open(&l, s, ctx, NULL, "a.example", NULL);
     assert_int_equal(key_type(&l), EVP_PKEY_EC);
-    link_close(&l);
+    peers_close(&l);
     SSL_CTX_set1_sigalgs_list(ctx, "rsa_pss_rsae_sha256");
-    link_open(&l, s, ctx, NULL, "a.example", NULL);
+    peers_open(&l, s, ctx, NULL, "a.example", NULL);
     assert_int_equal(l.status, TLS_DONE);
     assert_int_equal(key_type(&l), EVP_PKEY_RSA);
-    link_close(&l);
+    peers_close(&l);
     SSL_CTX_free(ctx);
     tls_server_free(&s);
 }
@@ -296,10 +296,10 @@ static void clients_get_the_key_type_they_can_verify(void **state)
 /* One connection that carries a byte each way; returns the session it left. */
 static SSL_SESSION *visit(struct tls_server *s, SSL_CTX *ctx, SSL_SESSION *with, bool *resumed)
 {
-    struct link l;
+    struct peers l;
     char byte[16];
     size_t n;
-    link_open(&l, s, ctx, NULL, "a.example", with);
+    peers_open(&l, s, ctx, NULL, "a.example", with);
     assert_int_equal(l.status, TLS_DONE);
     *resumed = tls_resumed(l.server);
     assert_int_equal(SSL_write(l.client, "x", 1), 1);
@@ -308,7 +308,7 @@ static SSL_SESSION *visit(struct tls_server *s, SSL_CTX *ctx, SSL_SESSION *with,
     assert_int_equal(tls_write(l.server, "y", 1, &n), TLS_DONE);
     assert_int_equal(SSL_read(l.client, byte, sizeof byte), 1);
     SSL_SESSION *session = SSL_get1_session(l.client);
-    link_close(&l);
+    peers_close(&l);
     return session;
 }
 
@@ -382,10 +382,10 @@ static void a_record_in_pieces_is_read_when_it_is_whole(void **state)
     (void)state;
     struct tls_server *s = load("a.pem", "a.key");
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct link l;
+    struct peers l;
     char buf[64], cipher[1000];
     size_t n;
-    link_open(&l, s, ctx, NULL, NULL, NULL);
+    peers_open(&l, s, ctx, NULL, NULL, NULL);
     /* Catch what the client sends, and pass it on in pieces. */
     BIO *memory = BIO_new(BIO_s_mem());
     SSL_set0_wbio(l.client, memory);
@@ -402,7 +402,7 @@ static void a_record_in_pieces_is_read_when_it_is_whole(void **state)
     assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_DONE);
     assert_memory_equal(buf, "two", 3);
     assert_false(tls_pending(l.server));
-    link_close(&l);
+    peers_close(&l);
     SSL_CTX_free(ctx);
     tls_server_free(&s);
 }
