@@ -133,12 +133,12 @@ static void take_out(struct pending_lookup *l)
     metric_sub(METRIC_LOOKUPS, 1);
 }
 
-static bool read_answer(struct pending_lookup *l, struct bytes reply, struct bytes *block, struct answer *out)
+/* The reply as an answer's block; empty if it is none. */
+static struct bytes read_answer(struct pending_lookup *l, struct bytes reply)
 {
     struct pending *p = l->pending;
     uint32_t now = (uint32_t)ev_now(p->loop);
-    *block = bytes_of(p->block, answer_build(&l->asked, reply, now, &p->limits, p->block));
-    return block->len > 0 && answer_open(*block, false, out);
+    return bytes_of(p->block, answer_build(&l->asked, reply, now, &p->limits, p->block));
 }
 
 /* The lookup is over: block is the answer, unless why says that there is none. */
@@ -199,10 +199,9 @@ static void on_upstream(void *self, enum reason why, struct bytes reply)
     struct pending_lookup *l = self;
     struct pending *p = l->pending;
     struct bytes block = BYTES_NONE;
-    struct answer answer;
     struct verdict verdict;
     l->upstream = NULL;
-    if (why == REASON_OK && !read_answer(l, reply, &block, &answer))
+    if (why == REASON_OK && !(block = read_answer(l, reply)).len)
         why = REASON_UPSTREAM_BOGUS;
     if (why != REASON_OK || !l->validated) {
         end(l, why, block);

@@ -92,7 +92,7 @@ void steer_case_decide(const struct steer_case *c, struct steer_decision *out)
     const struct view_site *s = c->site;
     *out = (struct steer_decision){.outcome = STEER_TRUTH, .site = s, .list = view_site_list(s)};
     out->ttl = s->ttl < TTL_MIN ? TTL_MIN : s->ttl > TTL_MAX ? TTL_MAX : s->ttl;
-    out->why = steer_case_truth(c);
+    out->why = c->truth;
     if (out->why != STEER_WHY_NONE)
         return;
     if (pick_mirrors(c, STEER_NOW, STEER_WHY_PICKED, out))

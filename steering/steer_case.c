@@ -57,18 +57,6 @@ static void find_scope(struct steer_case *c)
     c->needs_ech = any && every & VIEW_BLOCK_SNI;
 }
 
-void steer_case_init(struct steer_case *c, const struct view_site *site, const struct health *health,
-                     const struct steer_client *client, const uint8_t day_secret[32], int64_t now)
-{
-    *c = (struct steer_case){.site = site, .health = health, .country = client->country, .now = now};
-    c->published = health ? health_head(health)->published : BELIEVE_WITHOUT_TABLE;
-    c->fresh = health && health_is_fresh(health_head(health)->stored, now);
-    c->everyone = client->everyone;
-    find_scope(c);
-    if (!c->everyone)
-        pick_seed(day_secret, &client->ip, bytes_of(site->domain.wire, site->domain.len), &c->seed);
-}
-
 static bool any_has_ech(const struct view_site *s)
 {
     const struct view_mirror *m = view_site_mirrors(s);
@@ -78,7 +66,7 @@ static bool any_has_ech(const struct view_site *s)
     return false;
 }
 
-enum steer_why steer_case_truth(const struct steer_case *c)
+static enum steer_why truth_of(const struct steer_case *c)
 {
     if (c->now >= c->site->expires)
         return STEER_WHY_EXPIRED;
@@ -89,6 +77,19 @@ enum steer_why steer_case_truth(const struct steer_case *c)
     if (c->needs_ech && !any_has_ech(c->site))
         return STEER_WHY_NO_ECH;
     return STEER_WHY_NONE;
+}
+
+void steer_case_init(struct steer_case *c, const struct view_site *site, const struct health *health,
+                     const struct steer_client *client, const uint8_t day_secret[32], int64_t now)
+{
+    *c = (struct steer_case){.site = site, .health = health, .country = client->country, .now = now};
+    c->published = health ? health_head(health)->published : BELIEVE_WITHOUT_TABLE;
+    c->fresh = health && health_is_fresh(health_head(health)->stored, now);
+    c->everyone = client->everyone;
+    find_scope(c);
+    c->truth = truth_of(c);
+    if (!c->everyone && c->truth == STEER_WHY_NONE)
+        pick_seed(day_secret, &client->ip, bytes_of(site->domain.wire, site->domain.len), &c->seed);
 }
 
 enum steer_verdict steer_judge_mirror(const struct steer_case *c, const struct view_mirror *m)

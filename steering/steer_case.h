@@ -56,14 +56,13 @@ struct steer_case {
     bool dns_only;        /* by DNS alone: an honest answer is all it takes */
     bool needs_ech;       /* the name is read off the handshake */
     bool everyone;        /* the weights are the scores */
-    struct hash_key seed; /* of the scores */
+    enum steer_why truth; /* why the truth is the answer whatever the mirrors are; NONE if it is not */
+    struct hash_key seed; /* of the scores; none where the truth is the answer */
 };
 
 /* Borrows all but the secret, which is not looked at for everyone. */
 void steer_case_init(struct steer_case *c, const struct view_site *site, const struct health *health,
                      const struct steer_client *client, const uint8_t day_secret[32], int64_t now);
-/* Why the truth is the answer whatever the mirrors are; NONE if it is not. */
-enum steer_why steer_case_truth(const struct steer_case *c);
 /* FITS, or what speaks against the mirror as a whole. */
 enum steer_verdict steer_judge_mirror(const struct steer_case *c, const struct view_mirror *m);
 /* What our own probes and the operator say of its address i < address_count; the mirror may still not fit. */
