@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data/base/hash.h"
+#include "data/list/root.h"
 
 enum { FEED_PATH_MAX = 4200 };
 
@@ -105,11 +106,10 @@ static uint64_t fingerprint_file(const char *url, const char *name, uint64_t bef
 
 uint64_t feed_fingerprint(const char *url, uint64_t root_version)
 {
-    char name[32];
+    char name[ROOT_FILE_NAME];
     if (!feed_is_file(url))
         return 0;
-    snprintf(name, sizeof name, "root-%llu.json", (unsigned long long)root_version + 1);
-    return fingerprint_file(url, name,
+    return fingerprint_file(url, root_file_name(root_version + 1, name),
                             fingerprint_file(url, "delegations.json", fingerprint_file(url, "list.json", 0)));
 }
 

@@ -250,14 +250,13 @@ static void on_result(void *self, const struct feed_result *r)
 }
 
 /* What is asked for next. */
-static struct feed_request request_of(struct pull *p, char name[32])
+static struct feed_request request_of(struct pull *p, char name[ROOT_FILE_NAME])
 {
     const struct pull_url *u = &p->url[p->at];
     struct feed_request r = {
         .url = url_of(p), .name = name, .arena = &p->documents->arena, .done = on_result, .self = p};
     if (p->step == PULL_ROOT) {
-        uint64_t version = subscription_root(p->s, &p->offer)->version;
-        snprintf(name, 32, "root-%llu.json", (unsigned long long)version + 1);
+        root_file_name(subscription_root(p->s, &p->offer)->version + 1, name);
         r.max = ROOT_SIZE_MAX;
     } else if (p->step == PULL_LIST) {
         strcpy(name, "list.json");

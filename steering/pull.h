@@ -50,8 +50,8 @@ struct pull {
     unsigned roots; /* taken from this URL */
     struct offer offer;
     struct kept_documents *documents;
-    char name[32];            /* of the document asked for */
-    char etag[FEED_ETAG_MAX]; /* of the list in documents */
+    char name[ROOT_FILE_NAME]; /* of the document asked for */
+    char etag[FEED_ETAG_MAX];  /* of the list in documents */
     struct feed_get get;
 };
 

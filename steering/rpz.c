@@ -8,7 +8,6 @@
 
 #define MARK "; polynya-rpz/1 "
 
-enum { CAA = 257 };
 enum { HEAD_TEXT_MAX = 2 * DNS_NAME_TEXT_MAX + 512 };
 
 struct gathering {
@@ -153,7 +152,7 @@ static const char *copied_type(uint16_t type)
 bool rpz_copy(struct writer *w, const char *name, uint16_t type, struct bytes rdata)
 {
     struct writer before = *w;
-    if (rdata.len > RPZ_COPY_RDATA_MAX || (type != DNS_MX && type != DNS_TXT && type != CAA))
+    if (rdata.len > RPZ_COPY_RDATA_MAX || (type != DNS_MX && type != DNS_TXT && type != DNS_CAA))
         return false;
     writer_printf(w, "%s %d IN %s ", name, RPZ_TTL, copied_type(type));
     bool ok = (type == DNS_MX ? put_mx : type == DNS_TXT ? put_txt : put_caa)(w, rdata);

@@ -282,7 +282,8 @@ bool subscription_next_root(struct subscription *s, struct bytes file, struct of
     why->why = REFUSAL_NO_MEMORY;
     struct kept_root *r = next_root(current, file, why);
     if (!r) {
-        refusal_within(why, "root-%llu.json", (unsigned long long)current->version + 1);
+        char name[ROOT_FILE_NAME];
+        refusal_within(why, "%s", root_file_name(current->version + 1, name));
         return false;
     }
     log_info("list.root", "list=%s version=%llu", s->conf->name, (unsigned long long)r->root.version);

@@ -34,7 +34,8 @@ enum dns_type {
     DNS_AXFR = 252,
     DNS_MAILB = 253,
     DNS_MAILA = 254,
-    DNS_ANY = 255
+    DNS_ANY = 255,
+    DNS_CAA = 257
 };
 enum { DNS_CLASS_IN = 1 };
 enum dns_flag {

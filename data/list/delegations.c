@@ -8,9 +8,9 @@
 #include "data/list/field.h"
 
 static const char type[] = "polynya-delegations/1";
-static const char *const block_names[] = {"dns", "ip", "sni"};
+const char *const block_names[BLOCK_KINDS] = {"dns", "ip", "sni"};
 
-enum { DELEGATIONS_VALUES_MAX = 1 << 20, BLOCK_KINDS = 3 };
+enum { DELEGATIONS_VALUES_MAX = 1 << 20 };
 
 static bool read_country(const struct field_reader *r, const char *country, const json_t *list,
                          struct blocked *out)

@@ -14,6 +14,10 @@
 enum { DELEGATIONS_SITES_MAX = 16384, DELEGATION_COUNTRIES_MAX = 256 };
 enum { DELEGATIONS_LIFE_MAX = 90 * 86400 }; /* seconds from issued, or from now without it */
 enum block_flag { BLOCK_DNS = 1, BLOCK_IP = 2, BLOCK_SNI = 4 };
+enum { BLOCK_KINDS = 3 };
+
+/* What documents and commands call them, in the order of their bits. */
+extern const char *const block_names[BLOCK_KINDS];
 
 struct blocked {
     char country[3]; /* ISO 3166, two upper-case letters */

@@ -2,6 +2,9 @@
 /* Root documents: see root.h. */
 #include "data/list/root.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "data/base/text.h"
 #include "data/list/field.h"
 
@@ -9,6 +12,12 @@ static const char type[] = "polynya-root/1";
 static const char *const role_names[ROOT_ROLE_COUNT] = {"root", "maintainers", "publisher", "vantage"};
 
 enum { ROOT_VALUES_MAX = 4096 };
+
+const char *root_file_name(uint64_t version, char out[ROOT_FILE_NAME])
+{
+    snprintf(out, ROOT_FILE_NAME, "root-%" PRIu64 ".json", version);
+    return out;
+}
 
 const char *root_role_name(enum root_role role)
 {

@@ -19,7 +19,7 @@ enum root_role {
     ROOT_ROLE_VANTAGE,
     ROOT_ROLE_COUNT
 };
-enum { ROOT_KEYS_MAX = 64, ROOT_KEY_ID_MAX = 64 };
+enum { ROOT_KEYS_MAX = 64, ROOT_KEY_ID_MAX = 64, ROOT_FILE_NAME = 32 };
 
 struct root_key {
     const char *id; /* 1..64 of A-Z a-z 0-9 . _ - */
@@ -40,6 +40,8 @@ struct root {
     struct role roles[ROOT_ROLE_COUNT];
 };
 
+/* "root-<version>.json" into out, which is returned. */
+const char *root_file_name(uint64_t version, char out[ROOT_FILE_NAME]);
 /* "root", "maintainers", … */
 const char *root_role_name(enum root_role role);
 /* Text of the document, not the envelope. Shape only: no signature, no clock. Lives in the arena. */

@@ -292,7 +292,7 @@ static struct cut *cut_find(struct chain *c, const struct dns_name *name)
 {
     for (struct link *at = c->cuts.next; at != &c->cuts; at = at->next) {
         struct cut *cut = holder_of(at, struct cut, ring);
-        if (cut->name.len == name->len && memcmp(cut->name.wire, name->wire, name->len) == 0)
+        if (name_equal(&cut->name, name))
             return cut;
     }
     return NULL;

@@ -97,7 +97,7 @@ static struct zone *find(struct zones *t, const struct dns_name *name)
     struct link *bucket = bucket_of(t, name);
     for (struct link *at = bucket->next; at != bucket; at = at->next) {
         struct zone *z = holder_of(at, struct zone, bucket);
-        if (z->name.len == name->len && memcmp(z->name.wire, name->wire, name->len) == 0)
+        if (name_equal(&z->name, name))
             return z;
     }
     return NULL;

@@ -6,13 +6,12 @@
 
 static bool parse_flags(const char *text, uint8_t *out)
 {
-    static const char *const names[] = {"dns", "ip", "sni"};
     *out = 0;
     while (*text) {
         size_t len = strcspn(text, ",");
         uint8_t flag = 0;
-        for (unsigned i = 0; i < 3; i++)
-            if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0)
+        for (unsigned i = 0; i < BLOCK_KINDS; i++)
+            if (strlen(block_names[i]) == len && memcmp(block_names[i], text, len) == 0)
                 flag = (uint8_t)(1u << i);
         if (!flag)
             return false;

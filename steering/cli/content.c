@@ -20,7 +20,7 @@ struct gathering {
 /* The printed document without what only its file is about; NULL without memory. */
 static json_t *reread(struct bytes printed)
 {
-    json_t *object = printed.data ? json_loadb((const char *)printed.data, printed.len, 0, NULL) : NULL;
+    json_t *object = cli_json_printed(printed);
     json_object_del(object, "type");
     return object;
 }

@@ -15,7 +15,7 @@
 
 enum { TYPES = 3, WINDOW = 64, TRY_MS = 1000, TRIES = 2, UDP_SIZE = 1232, LINES_MAX = 256 << 10 };
 
-static const uint16_t types[TYPES] = {DNS_MX, DNS_TXT, 257 /* CAA */};
+static const uint16_t types[TYPES] = {DNS_MX, DNS_TXT, DNS_CAA};
 
 enum told { TOLD_NOTHING, TOLD_RECORDS, TOLD_NONE };
 

@@ -3,6 +3,7 @@
  * the lines it prints are commands that someone may run after thinking. */
 #include <stdio.h>
 
+#include "data/list/delegations.h"
 #include "data/list/field.h"
 #include "steering/cli/document.h"
 #include "steering/cli/json.h"
@@ -27,7 +28,8 @@ static const struct cli_option options[] = {
     CLI_OPTIONS_END,
 };
 
-static const char *const how_names[OONI_HOW_COUNT] = {"dns", "ip", "sni"};
+/* block_names speaks of them in the same order. */
+_Static_assert((int)OONI_HOW_COUNT == (int)BLOCK_KINDS, "a name each");
 
 static double share_of(double part, const struct ooni_pair *p)
 {
@@ -50,7 +52,7 @@ static const char *how_text(struct cli *c, const struct options *o, const struct
     const char *text = "";
     for (int i = 0; text && i < OONI_HOW_COUNT; i++)
         if (is_blocked(o, p, i))
-            text = arena_printf(&c->arena, "%s%s%s", text, *text ? "," : "", how_names[i]);
+            text = arena_printf(&c->arena, "%s%s%s", text, *text ? "," : "", block_names[i]);
     return text ? text : "";
 }
 
@@ -68,9 +70,9 @@ static json_t *pair_json(struct cli *c, const struct options *o, const struct oo
 {
     json_t *shares = json_object(), *blocked = json_array();
     for (int i = 0; i < OONI_HOW_COUNT; i++) {
-        json_object_set_new(shares, how_names[i], json_real(share_of(p->blocked[i], p)));
+        json_object_set_new(shares, block_names[i], json_real(share_of(p->blocked[i], p)));
         if (is_blocked(o, p, i))
-            json_array_append_new(blocked, json_string(how_names[i]));
+            json_array_append_new(blocked, json_string(block_names[i]));
     }
     return json_pack("{s:s, s:s, s:f, s:o, s:f, s:o, s:s}", "domain", p->domain, "country", p->country,
                      "measurements", p->measurements, "percent", shares, "percent_not_told",

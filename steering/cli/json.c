@@ -34,6 +34,11 @@ json_t *cli_json_time(int64_t seconds)
     return json_string(text);
 }
 
+json_t *cli_json_printed(struct bytes document)
+{
+    return document.data ? json_loadb((const char *)document.data, document.len, 0, NULL) : NULL;
+}
+
 static bool is_plain(const json_t *value)
 {
     const char *text = json_string_value(value);

@@ -17,6 +17,8 @@ int cli_json(json_t *object);
 /* Text from outside (a path, a reply): JSON strings are UTF-8, so where it is not, other bytes become '?'. */
 json_t *cli_json_text(struct cli *c, const char *text);
 json_t *cli_json_time(int64_t seconds);
+/* A document as its printer made it; NULL without memory, the printer's or ours. */
+json_t *cli_json_printed(struct bytes document);
 /* A value on one line, fit for a terminal: a string as it is if that is harmless, all else as ASCII JSON.
  * "" without memory. */
 const char *cli_json_line(struct cli *c, const json_t *value);

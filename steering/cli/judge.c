@@ -64,7 +64,9 @@ static bool walk_roots(struct judge *j, struct root *root)
     accepted(j, j->check->root, "version", root->version, root->expires, ", the pinned root");
     for (;;) {
         struct root next;
-        const char *name = arena_printf(&j->c->arena, "root-%" PRIu64 ".json", root->version + 1);
+        char file_name[ROOT_FILE_NAME];
+        /* Kept by the verdict, so it is the arena's. */
+        const char *name = arena_text(&j->c->arena, bytes_str(root_file_name(root->version + 1, file_name)));
         const char *path = cli_path(j->c, j->check->dir, name ? name : "");
         if (!name || !cli_exists(path))
             return true;

@@ -60,6 +60,7 @@ static int make(struct cli *c, const struct make_options *o, const struct root *
     struct root made = {.version = 1};
     struct root_report r = {.has_before = o->after != NULL};
     struct envelope sealed;
+    char name[ROOT_FILE_NAME];
     int64_t now = cli_now(o->now);
     struct document_signers by = {.keys = &o->keys, .name = "root", .now = now, .role = "root"};
     if (!root_keys_apply(c, &o->given, before, &made) ||
@@ -68,8 +69,7 @@ static int make(struct cli *c, const struct make_options *o, const struct root *
     if (o->after && !document_load_root(c, o->after, &sealed, &r.before))
         return CLI_FAILED;
     made.version = r.before.version + 1;
-    const char *name = arena_printf(&c->arena, "root-%" PRIu64 ".json", made.version);
-    r.path = cli_path(c, o->out ? o->out : ".", name ? name : "");
+    r.path = cli_path(c, o->out ? o->out : ".", root_file_name(made.version, name));
     if (!print(c, &made, &r) || !root_report_before(c, o->after, &r))
         return CLI_FAILED;
     by.allowed = &r.signers;

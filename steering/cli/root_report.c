@@ -33,12 +33,13 @@ static bool collect_signers(struct cli *c, struct root_report *r)
 bool root_report_before(struct cli *c, const char *after, struct root_report *r)
 {
     const char *slash = strrchr(r->path, '/');
+    char name[ROOT_FILE_NAME];
     struct envelope sealed;
     r->before = (struct root){.version = 0};
     r->has_before = false;
     if (r->root.version > 1 && !after) {
-        after = arena_printf(&c->arena, "%.*sroot-%" PRIu64 ".json", slash ? (int)(slash + 1 - r->path) : 0,
-                             r->path, r->root.version - 1);
+        after = arena_printf(&c->arena, "%.*s%s", slash ? (int)(slash + 1 - r->path) : 0, r->path,
+                             root_file_name(r->root.version - 1, name));
         if (!after || !cli_exists(after))
             return collect_signers(c, r);
     }
@@ -80,8 +81,8 @@ bool root_report_newest(struct cli *c, const char *dir, struct root *out)
         if (r.verdict != ROOT_INCOMPLETE)
             return true;
         document_refused(r.path, &r.why);
-        const char *name = arena_printf(&c->arena, "root-%" PRIu64 ".json", r.root.version - 1);
-        const char *path = cli_path(c, dir, name ? name : "");
+        char name[ROOT_FILE_NAME];
+        const char *path = cli_path(c, dir, root_file_name(r.root.version - 1, name));
         r.path = r.has_before && cli_exists(path) ? path : NULL;
     }
     return false;
@@ -127,7 +128,7 @@ static json_t *signer_json(const struct root_report *r, const struct minisign_pu
 static json_t *report_json(struct cli *c, const struct root_report *r)
 {
     struct bytes printed = root_print(&r->root, &c->arena);
-    json_t *root = printed.data ? json_loadb((const char *)printed.data, printed.len, 0, NULL) : NULL;
+    json_t *root = cli_json_printed(printed);
     json_t *signers = json_array();
     for (unsigned i = 0; i < r->signers.count; i++)
         json_array_append_new(signers, signer_json(r, r->signers.keys[i]));
