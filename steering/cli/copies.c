@@ -110,10 +110,13 @@ static void wait_and_process(struct fetch *f, int64_t until)
     ares_socket_t socket[ARES_GETSOCK_MAXNUM];
     struct pollfd fds[ARES_GETSOCK_MAXNUM];
     struct timeval limit = {.tv_sec = 1}, buffer;
-    int bits = ares_getsock(f->channel, socket, ARES_GETSOCK_MAXNUM), n = 0;
+    // The low half of the bits are the sockets to read, the high half those to write; c-ares' own macros
+    // shift a signed 1 into the sign.
+    unsigned bits = (unsigned)ares_getsock(f->channel, socket, ARES_GETSOCK_MAXNUM);
+    int n = 0;
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events =
+            (short)((bits >> i & 1U ? POLLIN : 0) | (bits >> (ARES_GETSOCK_MAXNUM + i) & 1U ? POLLOUT : 0));
         if (events)
             fds[n++] = (struct pollfd){.fd = socket[i], .events = events};
     }
