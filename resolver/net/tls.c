@@ -2,8 +2,7 @@
 /* TLS: see tls.h.
  *
  * One SSL_CTX for each set of names; certificates of several key types for the same names share one, and
- * OpenSSL picks by what the client can verify. The socket is reached through a BIO of our own, which
- * remembers that the socket was emptied: that spares the system call that would only say so. */
+ * OpenSSL picks by what the client can verify. */
 #include "resolver/net/tls.h"
 
 #include <errno.h>
@@ -12,9 +11,9 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "resolver/net/pair.h"
+#include "resolver/net/tls_conn.h"
 
 /* One set of names. */
 struct identity {
@@ -30,62 +29,6 @@ struct tls_server {
     EVP_CIPHER *ticket_cipher;
     int64_t expires;
 };
-
-struct tls_conn {
-    SSL *ssl;
-    int fd;
-    bool drained; /* the socket gave less than was asked for, and what it gave is not used up */
-    bool eof;
-    bool failed; /* after a fatal error nothing may be sent */
-};
-
-/* The socket */
-
-static int socket_read(BIO *bio, char *buf, int cap)
-{
-    struct tls_conn *c = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (c->drained) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    ssize_t n = recv(c->fd, buf, (size_t)cap, 0);
-    c->drained = n < cap;
-    c->eof = n == 0;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        BIO_set_retry_read(bio);
-    return (int)n;
-}
-
-static int socket_write(BIO *bio, const char *data, int len)
-{
-    struct tls_conn *c = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    ssize_t n = send(c->fd, data, (size_t)len, MSG_NOSIGNAL);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        BIO_set_retry_write(bio);
-    return (int)n;
-}
-
-static long socket_control(BIO *bio, int command, long number, void *pointer)
-{
-    (void)number, (void)pointer;
-    const struct tls_conn *c = BIO_get_data(bio);
-    if (command == BIO_CTRL_EOF)
-        return c->eof;
-    return command == BIO_CTRL_FLUSH;
-}
-
-static BIO_METHOD *socket_method(void)
-{
-    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket");
-    if (m) {
-        BIO_meth_set_read(m, socket_read);
-        BIO_meth_set_write(m, socket_write);
-        BIO_meth_set_ctrl(m, socket_control);
-    }
-    return m;
-}
 
 /* Callbacks of the handshake */
 
@@ -247,7 +190,7 @@ struct tls_server *tls_server_new(const struct tls_files *files, unsigned count,
     if (s) {
         s->ring = ring;
         s->identity = calloc(count, sizeof *s->identity);
-        s->bio = socket_method();
+        s->bio = tls_socket_method();
         s->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     }
     bool made = s && s->identity && s->bio && s->ticket_cipher;
@@ -279,107 +222,10 @@ int64_t tls_server_expires(const struct tls_server *s)
     return s->expires;
 }
 
-/* Connections */
-
 struct tls_conn *tls_accept(struct tls_server *s, int fd)
 {
-    ERR_clear_error();
-    struct tls_conn *c = calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    c->fd = fd;
-    c->ssl = SSL_new(s->identity[0].ctx);
-    BIO *bio = c->ssl ? BIO_new(s->bio) : NULL;
-    if (!bio) {
-        tls_conn_free(&c);
-        return NULL;
-    }
-    BIO_set_data(bio, c);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(c->ssl, bio, bio);
-    SSL_set_accept_state(c->ssl);
+    struct tls_conn *c = tls_conn_new(s->bio, s->identity[0].ctx, fd);
+    if (c)
+        SSL_set_accept_state(tls_conn_ssl(c));
     return c;
-}
-
-void tls_conn_free(struct tls_conn **c)
-{
-    if (!*c)
-        return;
-    SSL_free((*c)->ssl);
-    free(*c);
-    *c = NULL;
-}
-
-static enum tls_status status_of(struct tls_conn *c, int result)
-{
-    switch (SSL_get_error(c->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        return TLS_WANT_READ;
-    case SSL_ERROR_WANT_WRITE:
-        return TLS_WANT_WRITE;
-    case SSL_ERROR_ZERO_RETURN:
-        return TLS_CLOSED;
-    default:
-        c->failed = true;
-        return c->eof ? TLS_CLOSED : TLS_ERROR;
-    }
-}
-
-enum tls_status tls_handshake(struct tls_conn *c)
-{
-    ERR_clear_error();
-    c->drained = false;
-    int result = SSL_do_handshake(c->ssl);
-    return result == 1 ? TLS_DONE : status_of(c, result);
-}
-
-enum tls_status tls_read(struct tls_conn *c, void *buf, size_t cap, size_t *n)
-{
-    ERR_clear_error();
-    if (!SSL_has_pending(c->ssl))
-        c->drained = false;
-    int result = SSL_read_ex(c->ssl, buf, cap, n);
-    if (result == 1)
-        return TLS_DONE;
-    *n = 0;
-    c->drained = false;
-    return status_of(c, result);
-}
-
-enum tls_status tls_write(struct tls_conn *c, const void *buf, size_t len, size_t *n)
-{
-    ERR_clear_error();
-    int result = SSL_write_ex(c->ssl, buf, len, n);
-    if (result == 1)
-        return TLS_DONE;
-    *n = 0;
-    return status_of(c, result);
-}
-
-bool tls_pending(const struct tls_conn *c)
-{
-    return !c->drained || SSL_has_pending(c->ssl);
-}
-
-void tls_shutdown(struct tls_conn *c)
-{
-    if (c->failed || !SSL_is_init_finished(c->ssl))
-        return;
-    ERR_clear_error();
-    SSL_shutdown(c->ssl);
-}
-
-enum tls_alpn tls_alpn(const struct tls_conn *c)
-{
-    const unsigned char *name;
-    unsigned len;
-    SSL_get0_alpn_selected(c->ssl, &name, &len);
-    if (len == 0)
-        return TLS_ALPN_NONE;
-    return len == 2 ? TLS_ALPN_H2 : TLS_ALPN_H1;
-}
-
-bool tls_resumed(const struct tls_conn *c)
-{
-    return SSL_session_reused(c->ssl) == 1;
 }

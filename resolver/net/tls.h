@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TLS of the server side: the only user of SSL and SSL_CTX, beside ca.h for clients.
+/* TLS of the server side, and connections of both sides (tls_conn.h, tls_client.h).
  *
  * Certificates are read and checked in one step, by whoever may read the keys; the result is inherited over
  * fork. */

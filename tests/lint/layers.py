@@ -33,7 +33,7 @@ IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", 
 # (what, pattern of an include, pattern of an imported symbol, the only files that may)
 SINGLE_USERS = [
     ("LMDB", r"<lmdb\.h>", r"mdb_\w+", ["data/store/store.c"]),
-    ("SSL", r"<openssl/ssl\.h>", r"SSL_\w+", ["resolver/net/tls.c", "resolver/net/ca.c"]),
+    ("SSL", r"<openssl/ssl\.h>", r"SSL_\w+", ["resolver/net/tls.c", "resolver/net/tls_conn.c", "resolver/net/tls_conn.h", "resolver/net/tls_client.c", "resolver/net/ca.c"]),
     ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/h2.c"]),
     ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
