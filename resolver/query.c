@@ -125,10 +125,19 @@ static void reply_steered(struct engine *e, struct http_stream *s, const struct 
 
 /* LOCAL */
 
+/* Local answer's block in e->block; 0 if the question is not ours to answer. */
+static size_t local(struct engine *e, const struct dns_query *q)
+{
+    struct local_zone zone;
+    if (local_find(q, &zone) && (!zone.optional || e->conf->local_zones))
+        return local_answer(&zone, q, engine_now(e), e->block, sizeof e->block);
+    return q->type == DNS_ANY ? local_any(q, engine_now(e), e->block, sizeof e->block) : 0;
+}
+
 static bool answer_locally(struct engine *e, struct http_stream *s, const struct dns_query *q)
 {
     struct answer a;
-    size_t n = local_answer(q, engine_now(e), e->block, sizeof e->block);
+    size_t n = local(e, q);
     if (!n || !answer_open(bytes_of(e->block, n), false, &a))
         return false;
     reply_plain(e, s, q, &a, REASON_LOCAL);

@@ -88,7 +88,7 @@ size_t steer_answer(const struct steer_decision *d, const struct dns_query *q, i
     bool any = has_records(d, q->type);
     answer_begin(&b, q, DNS_NOERROR, any ? ANSWER_STEERED : ANSWER_STEERED | ANSWER_NEGATIVE, block, cap);
     if (!any)
-        answer_add_soa(&b, &d->site->domain, d->ttl);
+        answer_add_soa(&b, DNS_AUTHORITY, &d->site->domain, d->ttl);
     else if (q->type == DNS_HTTPS)
         add_https(&b, d);
     else

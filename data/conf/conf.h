@@ -45,7 +45,8 @@ struct conf {
     const char *user;    /* NULL: stay who we are */
     unsigned workers;    /* resolved: never 0 */
     enum log_level log_level;
-    bool sandbox; /* roles give up by themselves what they do not need (confine.h) */
+    bool sandbox;     /* roles give up by themselves what they do not need (confine.h) */
+    bool local_zones; /* the optional rows of local_zones.def are answered by ourselves */
 
     struct conf_listen *listen;
     unsigned listen_count;

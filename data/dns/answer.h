@@ -99,8 +99,10 @@ void answer_begin(struct answer_builder *b, const struct dns_query *q, uint16_t 
 /* Sections in order. owner NULL means the question's name. At most 64 RRs. */
 void answer_add(struct answer_builder *b, enum dns_section section, const struct dns_name *owner,
                 uint16_t type, uint32_t ttl, struct bytes rdata);
-/* Adds a SOA for a local NODATA or NXDOMAIN, owned by `zone`: MNAME is zone, RNAME is nobody.invalid. */
-void answer_add_soa(struct answer_builder *b, const struct dns_name *zone, uint32_t ttl);
+/* Adds the SOA of a zone of our own (authority section: for NODATA or NXDOMAIN): MNAME is zone, RNAME is
+ * nobody.invalid. */
+void answer_add_soa(struct answer_builder *b, enum dns_section section, const struct dns_name *zone,
+                    uint32_t ttl);
 /* The block's length, 0 if it did not fit. */
 size_t answer_end(struct answer_builder *b, uint32_t now);
 

@@ -59,7 +59,8 @@ void answer_add(struct answer_builder *b, enum dns_section section, const struct
     b->ttl = ttl < b->ttl ? ttl : b->ttl;
 }
 
-void answer_add_soa(struct answer_builder *b, const struct dns_name *zone, uint32_t ttl)
+void answer_add_soa(struct answer_builder *b, enum dns_section section, const struct dns_name *zone,
+                    uint32_t ttl)
 {
     static const uint8_t nobody[] = "\6nobody\7invalid";
     /* serial, refresh, retry, expire: nobody transfers this zone, so only MINIMUM means something */
@@ -71,7 +72,7 @@ void answer_add_soa(struct answer_builder *b, const struct dns_name *zone, uint3
     for (unsigned i = 0; i < sizeof timers / sizeof *timers; i++)
         writer_u32(&w, timers[i]);
     writer_u32(&w, ttl);
-    answer_add(b, DNS_AUTHORITY, zone, DNS_SOA, ttl, writer_done(&w));
+    answer_add(b, section, zone, DNS_SOA, ttl, writer_done(&w));
 }
 
 size_t answer_end(struct answer_builder *b, uint32_t now)

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (why != REASON_OK)
         return 0;
     answer_begin(&b, &q, DNS_NXDOMAIN, ANSWER_NEGATIVE, block, sizeof block);
-    answer_add_soa(&b, &q.name, 60);
+    answer_add_soa(&b, DNS_AUTHORITY, &q.name, 60);
     n = answer_end(&b, 1000);
     assert(n && answer_open(bytes_of(block, n), true, &a));
     static uint8_t rendered[8192];

@@ -53,6 +53,7 @@ class Factory:
             "workers": 1,
             "metrics": {"address": f"127.0.0.1:{free_port()}"},
             "cache": {"size": "16MB"},
+            "local-zones": False,   # tests' zones are often below test.
             # The leak checker traces its own process, which no sandbox of ours allows.
             "sandbox": not SANITIZED,
         }

@@ -181,9 +181,9 @@ static void negative(void **state)
     struct answer_builder b;
     struct answer a;
     answer_begin(&b, &q, DNS_NXDOMAIN, ANSWER_NEGATIVE | ANSWER_STEERED, block, sizeof block);
-    answer_add_soa(&b, &zone, 60);
-    answer_add_soa(&b, &root, 70);
-    answer_add_soa(&b, &other, 80);
+    answer_add_soa(&b, DNS_AUTHORITY, &zone, 60);
+    answer_add_soa(&b, DNS_AUTHORITY, &root, 70);
+    answer_add_soa(&b, DNS_AUTHORITY, &other, 80);
     size_t n = answer_end(&b, NOW);
     assert_true(answer_open(bytes_of(block, n), true, &a));
     assert_int_equal(a.head.ttl, 60);
