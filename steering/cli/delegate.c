@@ -6,8 +6,8 @@
 
 #include "steering/cli/blocked.h"
 #include "steering/cli/document.h"
-#include "steering/cli/json.h"
 #include "steering/cli/root_keys.h"
+#include "steering/cli/signer.h"
 
 struct options {
     struct document_by by;
@@ -135,35 +135,32 @@ static json_t *signers_json(const struct envelope *e, const struct root *root)
 {
     const struct role *role = &root->roles[ROOT_ROLE_MAINTAINERS];
     json_t *signers = json_array();
-    for (unsigned i = 0; i < role->count; i++) {
-        char key[MINISIGN_PUBLIC_TEXT + 1];
-        minisign_public_format(role->keys[i], key);
-        json_array_append_new(signers,
-                              json_pack("{s:s, s:s, s:b}", "name", root_keys_name(root, role->keys[i]), "key",
-                                        key, "signed", envelope_signers(e, &role->keys[i], 1) == 1));
-    }
+    for (unsigned i = 0; i < role->count; i++)
+        json_array_append_new(signers, signer_json(e, root_keys_name(root, role->keys[i]), role->keys[i]));
     return signers;
+}
+
+static int tell_json(struct cli *c, const struct delegations *d, const struct envelope *e,
+                     const struct root *root, unsigned have)
+{
+    unsigned need = root->roles[ROOT_ROLE_MAINTAINERS].threshold;
+    return cli_json(json_pack(
+        "{s:o, s:I, s:i, s:o, s:o, s:i, s:i, s:b}", "file", cli_json_text(c, c->words.item[0]), "version",
+        (json_int_t)d->version, "sites", (int)d->site_count, "expires", cli_json_time(d->expires), "signers",
+        signers_json(e, root), "have", (int)have, "need", (int)need, "complete", have >= need));
 }
 
 static int tell(struct cli *c, const struct options *o, const struct delegations *d, const struct envelope *e,
                 const struct root *root)
 {
     const struct role *role = &root->roles[ROOT_ROLE_MAINTAINERS];
-    const char *path = c->words.item[0];
     unsigned have = envelope_signers(e, role->keys, role->count);
-    json_t *signers = signers_json(e, root), *row;
-    size_t i;
     if (o->json)
-        return cli_json(json_pack("{s:o, s:I, s:i, s:o, s:o, s:i, s:i, s:b}", "file", cli_json_text(c, path),
-                                  "version", (json_int_t)d->version, "sites", (int)d->site_count, "expires",
-                                  cli_json_time(d->expires), "signers", signers, "have", (int)have, "need",
-                                  (int)role->threshold, "complete", have >= role->threshold));
-    json_array_foreach(signers, i, row)
-        printf("  %-12s %s\n", json_is_true(json_object_get(row, "signed")) ? "signed" : "not signed",
-               json_string_value(json_object_get(row, "name")));
-    json_decref(signers);
-    printf("%s: version %" PRIu64 ", %u sites, %u of %u signatures%s\n", path, d->version, d->site_count,
-           have, role->threshold,
+        return tell_json(c, d, e, root, have);
+    for (unsigned i = 0; i < role->count; i++)
+        signer_print(e, root_keys_name(root, role->keys[i]), role->keys[i], "");
+    printf("%s: version %" PRIu64 ", %u sites, %u of %u signatures%s\n", c->words.item[0], d->version,
+           d->site_count, have, role->threshold,
            have < role->threshold ? "; sign with more maintainers' keys: polynya delegate --sign" : "");
     return CLI_OK;
 }

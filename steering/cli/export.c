@@ -4,10 +4,9 @@
 
 #include <stdio.h>
 
-#include "data/conf/conf.h"
 #include "data/list/field.h"
+#include "steering/cli/daemon.h"
 #include "steering/cli/list.h"
-#include "steering/state.h"
 
 /* The list's word on a mirror: for the region, else for everywhere; not told is usable. Void once the list
  * has expired. */
@@ -191,30 +190,27 @@ static bool load_lists(struct cli *c, const struct export_from *from, const stru
     return any || !cli_fail("the daemon of %s has accepted no list yet; see `polynya status`", conf->file);
 }
 
-static bool load_stored(struct cli *c, const struct export_from *from, const struct conf *conf,
+static bool load_stored(struct cli *c, const struct export_from *from, const struct daemon *d,
                         struct export_sites *out)
 {
-    struct store *store = NULL;
     struct stored s = {.c = c, .now = cli_now(from->now)};
-    s.guard = guard_new(conf->steering.deny, conf->steering.deny_count);
+    s.guard = guard_new(d->conf->steering.deny, d->conf->steering.deny_count);
     bool ok = false;
     if (!s.guard)
         cli_fail("no public suffix list can be loaded; install the package publicsuffix");
-    else if (state_open(conf->state_dir, true, &store) != STORE_OK || store_read(store, &s.t) != STORE_OK)
-        cli_fail("cannot read steering.mdb in %s: %s; has the daemon run, and may you read it?",
-                 conf->state_dir, store_error(store));
+    else if (store_read(d->store, &s.t) != STORE_OK)
+        cli_fail("cannot read steering.mdb in %s: %s", d->state_dir, store_error(d->store));
     else
-        ok = load_lists(c, from, conf, &s, out);
+        ok = load_lists(c, from, d->conf, &s, out);
     if (s.t)
         store_abort(s.t);
-    store_close(&store);
     guard_free(&s.guard);
     return ok;
 }
 
 bool export_load(struct cli *c, const struct export_from *from, struct export_sites *out)
 {
-    char error[512];
+    struct daemon d;
     *out = (struct export_sites){0};
     if (from->region && !field_is_country(from->region))
         return cli_usage(c, "--region wants a country like RU, not '%s'", from->region), false;
@@ -222,9 +218,9 @@ bool export_load(struct cli *c, const struct export_from *from, struct export_si
         return cli_usage(c, "what is to be exported? give a list's folder, or -c FILE"), false;
     if (!from->config)
         return load_folder(c, from, out);
-    struct conf *conf = conf_load(from->config, error, sizeof error);
-    bool ok = conf ? load_stored(c, from, conf, out) : !cli_fail("%s", error);
-    conf_free(&conf);
+    bool ok =
+        daemon_open(c, &(struct daemon_from){.config = from->config}, &d) && load_stored(c, from, &d, out);
+    daemon_close(&d);
     return ok;
 }
 

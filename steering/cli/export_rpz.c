@@ -4,15 +4,15 @@
  * is left alone when nothing changed: to be run every minute. */
 #include <stdio.h>
 
-#include "data/conf/conf.h"
 #include "data/list/field.h"
 #include "steering/cli/copies.h"
-#include "steering/state.h"
+#include "steering/cli/daemon.h"
 
 enum { ZONE_SIZE_MAX = 256 << 20, TIMEOUT_DEFAULT = 10 /* seconds */ };
 
 struct options {
-    const char *config, *state_dir, *zone, *list, *region, *out;
+    struct daemon_from daemon;
+    const char *zone, *list, *region, *out;
     struct cli_words resolvers;
     uint64_t timeout;
     bool no_copies;
@@ -20,9 +20,7 @@ struct options {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION("config", 'c', CLI_TEXT, options, config, "FILE",
-               "the daemon's config: its state folder and its upstreams are used"),
-    CLI_OPTION("state-dir", 0, CLI_TEXT, options, state_dir, "DIR", "the daemon's state folder"),
+    DAEMON_OPTIONS(options),
     CLI_OPTION("zone", 'z', CLI_TEXT, options, zone, "NAME", "the zone's name; default: rpz.polynya"),
     CLI_OPTION("list", 'l', CLI_TEXT, options, list, "NAME", "which list, if there are several"),
     CLI_OPTION("region", 0, CLI_TEXT, options, region, "CC",
@@ -55,20 +53,6 @@ static const struct view_list *list_of(const struct view *v, const char *name)
         cli_fail("there are %zu lists, and each is a zone: give one with --list (%s, %s, …)", count,
                  l[0].name, l[1].name);
     return NULL;
-}
-
-static struct view *load_view(const char *state_dir, struct health **health)
-{
-    struct store *store = NULL;
-    struct view *v = NULL;
-    enum store_result result = state_open(state_dir, true, &store);
-    if (result == STORE_OK)
-        result = state_load_snapshot(store, &v, health);
-    if (result != STORE_OK)
-        cli_fail("cannot read steering.mdb in %s: %s; has the daemon run, and may you read it?", state_dir,
-                 result == STORE_NOT_FOUND ? "nothing in it yet" : store_error(store));
-    store_close(&store);
-    return v;
 }
 
 /* The zone written last; false, said, if out is something else, which is not overwritten. */
@@ -126,8 +110,7 @@ static int write_zone(struct cli *c, const struct options *o, const struct rpz_z
     return fwrite(text.data, 1, text.len, stdout) == text.len ? CLI_OK : CLI_FAILED;
 }
 
-static int export_view(struct cli *c, const struct options *o, const struct conf *conf, const struct view *v,
-                       const struct health *health)
+static int export_view(struct cli *c, const struct options *o, const struct daemon *d)
 {
     struct dns_name origin;
     struct copies how = {0};
@@ -137,10 +120,11 @@ static int export_view(struct cli *c, const struct options *o, const struct conf
     const char *name = o->zone ? o->zone : "rpz.polynya";
     if (!name_from_text(bytes_str(name), &origin) || origin.len == 1)
         return cli_usage(c, "--zone wants a name like rpz.example, not '%s'", name);
-    const struct view_list *list = list_of(v, o->list);
-    if (!list || !servers_of(c, o, conf, &how) || !read_old(c, o->out, &old, &is_old))
+    const struct view_list *list = list_of(d->view, o->list);
+    if (!list || !servers_of(c, o, d->conf, &how) || !read_old(c, o->out, &old, &is_old))
         return CLI_FAILED;
-    if (!rpz_choose(v, health, list, &origin, o->region ? o->region : "", cli_now(o->now), &c->arena, &zone))
+    if (!rpz_choose(d->view, d->health, list, &origin, o->region ? o->region : "", cli_now(o->now), &c->arena,
+                    &zone))
         return cli_fail("out of memory");
     if (!o->no_copies && !copies_fetch(c, &how, &zone, is_old ? &old : NULL))
         return CLI_FAILED;
@@ -150,20 +134,11 @@ static int export_view(struct cli *c, const struct options *o, const struct conf
 static int run(struct cli *c, const void *given)
 {
     const struct options *o = given;
-    struct conf *conf = NULL;
-    char error[512];
-    if (!o->config == !o->state_dir)
-        return cli_usage(c, "whose lists are to be exported? give -c FILE, or --state-dir DIR");
+    struct daemon d;
     if (o->region && !field_is_country(o->region))
         return cli_usage(c, "--region wants a country like RU, not '%s'", o->region);
-    if (o->config && !(conf = conf_load(o->config, error, sizeof error)))
-        return cli_fail("%s", error);
-    struct health *health = NULL;
-    struct view *v = load_view(conf ? conf->state_dir : o->state_dir, &health);
-    int status = v ? export_view(c, o, conf, v, health) : CLI_FAILED;
-    health_free(&health);
-    view_free(&v);
-    conf_free(&conf);
+    int status = daemon_load(c, &o->daemon, &d) ? export_view(c, o, &d) : CLI_FAILED;
+    daemon_close(&d);
     return status;
 }
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "data/base/text.h"
-#include "steering/cli/json.h"
 #include "steering/cli/root_keys.h"
+#include "steering/cli/signer.h"
 #include "steering/trust.h"
 
 static bool has_key(const struct role *role, const struct minisign_public *key)
@@ -110,19 +110,23 @@ static json_t *needs_json(const struct root_report *r)
     return needs;
 }
 
-static json_t *signer_json(const struct root_report *r, const struct minisign_public *key)
+/* A key goes by what the new root calls it, or else the old one. */
+static const char *key_name(const struct root_report *r, const struct minisign_public *key)
 {
-    char text[MINISIGN_PUBLIC_TEXT + 1];
-    json_t *of = json_array();
     const char *name = root_keys_name(&r->root, key);
-    minisign_public_format(key, text);
+    return name ? name : root_keys_name(&r->before, key);
+}
+
+static json_t *key_json(const struct root_report *r, const struct minisign_public *key)
+{
+    json_t *of = json_array(), *signer = signer_json(&r->envelope, key_name(r, key), key);
     for (int k = 0; k < 2; k++) {
         const struct root *root = k == 0 ? &r->root : &r->before;
         if (has_key(root_role(root), key))
             json_array_append_new(of, json_integer((json_int_t)root->version));
     }
-    return json_pack("{s:s, s:s, s:b, s:o}", "name", name ? name : root_keys_name(&r->before, key), "key",
-                     text, "signed", envelope_signers(&r->envelope, &key, 1) == 1, "root_key_of", of);
+    json_object_set_new(signer, "root_key_of", of);
+    return signer;
 }
 
 static json_t *report_json(struct cli *c, const struct root_report *r)
@@ -131,7 +135,7 @@ static json_t *report_json(struct cli *c, const struct root_report *r)
     json_t *root = cli_json_printed(printed);
     json_t *signers = json_array();
     for (unsigned i = 0; i < r->signers.count; i++)
-        json_array_append_new(signers, signer_json(r, r->signers.keys[i]));
+        json_array_append_new(signers, key_json(r, r->signers.keys[i]));
     json_t *complete = r->verdict == ROOT_UNKNOWN ? json_null() : json_boolean(r->verdict == ROOT_COMPLETE);
     json_t *all =
         json_pack("{s:o, s:I, s:O, s:O, s:O, s:o, s:o, s:o, s:s}", "file", cli_json_text(c, r->path),
@@ -159,14 +163,12 @@ static void print_signers(const struct root_report *r)
 {
     for (unsigned i = 0; i < r->signers.count; i++) {
         const struct minisign_public *key = r->signers.keys[i];
-        const char *name = root_keys_name(&r->root, key);
         bool new = has_key(root_role(&r->root), key), old = has_key(root_role(&r->before), key);
-        printf("  %-12s %s%s\n", envelope_signers(&r->envelope, &key, 1) ? "signed" : "not signed",
-               name ? name : root_keys_name(&r->before, key),
-               !r->has_before ? ""
-               : new &&old    ? ", key of this root and of the one before"
-               : new          ? ", key of this root"
-                              : ", key of the one before");
+        signer_print(&r->envelope, key_name(r, key), key,
+                     !r->has_before ? ""
+                     : new &&old    ? ", key of this root and of the one before"
+                     : new          ? ", key of this root"
+                                    : ", key of the one before");
     }
 }
 
