@@ -7,6 +7,13 @@
 
 #include "data/base/text.h"
 
+const char *document_refusal(struct cli *c, const struct refusal *why)
+{
+    const char *text =
+        arena_printf(&c->arena, "%s%s%s", why->where, why->where[0] ? ": " : "", refusal_text(why->why));
+    return text ? text : "";
+}
+
 int document_refused(const char *path, const struct refusal *why)
 {
     return cli_fail("%s: %s%s%s", path, why->where, why->where[0] ? ": " : "", refusal_text(why->why));
@@ -39,6 +46,16 @@ bool document_load_delegations(struct cli *c, const char *path, struct envelope 
     if (!document_load(c, path, DELEGATIONS_SIZE_MAX, e))
         return false;
     if (!delegations_parse(e->text, &c->arena, out, &why))
+        return document_refused(path, &why), false;
+    return true;
+}
+
+bool document_load_registration(struct cli *c, const char *path, struct envelope *e, struct registration *out)
+{
+    struct refusal why;
+    if (!document_load(c, path, REGISTRATION_SIZE_MAX, e))
+        return false;
+    if (!registration_parse(e->text, &c->arena, out, &why))
         return document_refused(path, &why), false;
     return true;
 }

@@ -5,15 +5,20 @@
 #define POLYNYA_CLI_DOCUMENT_H
 
 #include "data/list/delegations.h"
+#include "data/list/registration.h"
 #include "data/list/root.h"
 #include "steering/cli/cli.h"
 
+/* "where: text"; "" without memory. */
+const char *document_refusal(struct cli *c, const struct refusal *why);
 /* "polynya: FILE: where: text"; returns CLI_FAILED. */
 int document_refused(const char *path, const struct refusal *why);
 
 bool document_load(struct cli *c, const char *path, size_t max, struct envelope *out);
 bool document_load_root(struct cli *c, const char *path, struct envelope *e, struct root *out);
 bool document_load_delegations(struct cli *c, const char *path, struct envelope *e, struct delegations *out);
+bool document_load_registration(struct cli *c, const char *path, struct envelope *e,
+                                struct registration *out);
 /* Path of the root-N.json with the highest N in the folder; NULL (said) if there is none. */
 const char *document_newest_root(struct cli *c, const char *dir);
 /* The same without a word about it. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "data/base/text.h"
+#include "steering/cli/document.h"
 #include "steering/cli/list.h"
 
 struct judge {
@@ -26,9 +27,7 @@ static struct list_verdict *verdict(struct judge *j, const char *document, bool 
 static void refused(struct judge *j, const char *document, const struct refusal *why)
 {
     struct list_verdict *v = verdict(j, document, false);
-    const char *text =
-        arena_printf(&j->c->arena, "%s%s%s", why->where, why->where[0] ? ": " : "", refusal_text(why->why));
-    v->text = text ? text : "";
+    v->text = document_refusal(j->c, why);
     v->code = refusal_name(why->why);
 }
 

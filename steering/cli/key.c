@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include "data/list/minisign.h"
-#include "steering/cli/cli.h"
+#include "steering/cli/json.h"
 
 struct options {
     const char *comment;
+    bool json;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION("comment", 'c', CLI_TEXT, options, comment, "TEXT",
                "untrusted comment of the secret key file"),
+    CLI_JSON_OPTION(options),
     CLI_OPTIONS_END,
 };
 
@@ -51,14 +53,14 @@ static bool comment_ok(const char *comment)
     return b.len < 900;
 }
 
-static int write_pair(struct cli *c, const struct minisign_secret *key, const char *comment)
+static int write_pair(struct cli *c, const struct options *o, const struct minisign_secret *key)
 {
     const char *secret = c->words.item[0], *public = public_path(c, secret);
     uint8_t file[MINISIGN_KEY_FILE_MAX], public_file[MINISIGN_KEY_FILE_MAX];
     struct writer w = writer_of(file, sizeof file), p = writer_of(public_file, sizeof public_file);
     char text[MINISIGN_PUBLIC_TEXT + 1];
     minisign_public_file(&key->public, &p);
-    bool made = minisign_secret_file(key, &w) && (!comment || set_comment(&w, comment));
+    bool made = minisign_secret_file(key, &w) && (!o->comment || set_comment(&w, o->comment));
     bool ok = false;
     if (!made || w.full || p.full || !public)
         cli_fail("the key pair could not be made");
@@ -71,6 +73,9 @@ static int write_pair(struct cli *c, const struct minisign_secret *key, const ch
     if (!ok)
         return CLI_FAILED;
     minisign_public_format(&key->public, text);
+    if (o->json)
+        return cli_json(json_pack("{s:s, s:o, s:o}", "key", text, "secret_file", cli_json_text(c, secret),
+                                  "public_file", cli_json_text(c, public)));
     printf("%s\n", text);
     fprintf(stderr, "secret key: %s (keep it; whoever has it can sign)\npublic key: %s\n", secret, public);
     return CLI_OK;
@@ -84,7 +89,7 @@ static int run(struct cli *c, const void *given)
         return cli_usage(c, "--comment is one line of at most 900 bytes");
     if (!minisign_generate(&key))
         return cli_fail("OpenSSL could not make a key");
-    int status = write_pair(c, &key, o->comment);
+    int status = write_pair(c, o, &key);
     minisign_secret_wipe(&key);
     return status;
 }

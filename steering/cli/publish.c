@@ -11,6 +11,7 @@
 #include "data/list/list.h"
 #include "data/list/registration.h"
 #include "steering/cli/document.h"
+#include "steering/cli/json.h"
 #include "steering/cli/root_report.h"
 #include "steering/guard.h"
 
@@ -18,7 +19,7 @@ struct options {
     struct cli_words keys;
     const char *registrations, *health, *root, *expires;
     uint64_t version;
-    bool special;
+    bool special, json;
     int64_t now;
 };
 
@@ -35,6 +36,7 @@ static const struct cli_option options[] = {
                "default: one more than list.json there has"),
     CLI_OPTION("allow-special-use", 0, CLI_FLAG, options, special, NULL,
                "let loopback and private addresses pass: tests and demos only"),
+    CLI_JSON_OPTION(options),
     CLI_OPTION("now", 0, CLI_TIME, options, now, "TIME", "instead of the clock"),
     CLI_OPTIONS_END,
 };
@@ -48,7 +50,7 @@ struct edition {
     struct guard *guard;
     struct list_doc list;
     struct registration *accepted; /* parsed, in the order of list.registrations */
-    unsigned left_out;
+    json_t *left_out;              /* {file, why, text} */
 };
 
 static bool load_authorities(struct cli *c, const char *dir, struct edition *ed)
@@ -100,21 +102,29 @@ static void take(struct edition *ed, const struct envelope *e, const struct regi
     ed->accepted[at] = *r;
 }
 
+/* Names a file that no reader would believe. */
+static void leave_out(struct cli *c, const char *path, struct edition *ed, const struct refusal *why)
+{
+    document_refused(path, why);
+    json_array_append_new(ed->left_out, json_pack("{s:o, s:s, s:s}", "file", cli_json_text(c, path), "why",
+                                                  refusal_name(why->why), "text", document_refusal(c, why)));
+}
+
 /* True unless memory is out; a bad file is only named. */
 static bool offer(struct cli *c, const char *path, struct edition *ed)
 {
+    struct bytes file;
     struct envelope e;
     struct registration r;
     struct refusal why = {0};
-    bool ok = document_load(c, path, REGISTRATION_SIZE_MAX, &e);
-    if (ok && !(registration_parse(e.text, &c->arena, &r, &why) && acceptable(ed, &e, &r, &why))) {
-        document_refused(path, &why);
-        ok = false;
-    }
-    if (ok)
+    if (!cli_read(c, path, REGISTRATION_SIZE_MAX, &file))
+        json_array_append_new(ed->left_out, json_pack("{s:o, s:s, s:s}", "file", cli_json_text(c, path),
+                                                      "why", "unreadable", "text", "cannot be read"));
+    else if (envelope_parse(file, REGISTRATION_SIZE_MAX, &c->arena, &e, &why) &&
+             registration_parse(e.text, &c->arena, &r, &why) && acceptable(ed, &e, &r, &why))
         take(ed, &e, &r);
     else
-        ed->left_out++;
+        leave_out(c, path, ed, &why);
     return why.why != REFUSAL_NO_MEMORY;
 }
 
@@ -221,13 +231,23 @@ static bool publish(struct cli *c, const char *dir, struct edition *ed)
         return cli_fail(
                    "nobody would accept this list: give as many --key as the root demands of publishers"),
                false;
-    if (!document_save(c, path, &e, true))
-        return false;
-    printf("%s: version %" PRIu64 ", %u registrations", path, ed->list.version, ed->list.registration_count);
-    if (ed->left_out)
-        printf(", %u left out", ed->left_out);
+    return document_save(c, path, &e, true);
+}
+
+static int tell(struct cli *c, const struct edition *ed)
+{
+    const struct list_doc *l = &ed->list;
+    const char *path = cli_path(c, c->words.item[0], "list.json");
+    size_t left_out = json_array_size(ed->left_out);
+    if (ed->o->json)
+        return cli_json(json_pack("{s:o, s:I, s:o, s:i, s:O}", "file", cli_json_text(c, path), "version",
+                                  (json_int_t)l->version, "expires", cli_json_time(l->expires),
+                                  "registrations", (int)l->registration_count, "left_out", ed->left_out));
+    printf("%s: version %" PRIu64 ", %u registrations", path, l->version, l->registration_count);
+    if (left_out)
+        printf(", %zu left out", left_out);
     putchar('\n');
-    return true;
+    return CLI_OK;
 }
 
 static int run(struct cli *c, const void *given)
@@ -239,9 +259,11 @@ static int run(struct cli *c, const void *given)
     ed.guard = guard_new(NULL, 0);
     if (!ed.guard)
         return cli_fail("no public suffix list can be loaded; install the package publicsuffix");
-    bool ok = publish(c, c->words.item[0], &ed);
+    ed.left_out = json_array();
+    int status = publish(c, c->words.item[0], &ed) ? tell(c, &ed) : CLI_FAILED;
+    json_decref(ed.left_out);
     guard_free(&ed.guard);
-    return ok ? CLI_OK : CLI_FAILED;
+    return status;
 }
 
 const struct cli_command command_publish = {

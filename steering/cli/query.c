@@ -2,15 +2,14 @@
 /* `polynya query`: asks a resolver over DoH (RFC 8484), shows its answer, and says whether and why it was
  * steered. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
 #include "data/base/text.h"
 #include "data/dns/edns.h"
 #include "data/dns/msg.h"
 #include "data/dns/present.h"
-#include "steering/cli/cli.h"
 #include "steering/cli/http.h"
+#include "steering/cli/json.h"
 
 enum { UDP_SIZE = 4096, EDES_MAX = 8, TEXT_MAX = 1 << 20 };
 #define SERVER "https://localhost:8443/dns-query"
@@ -28,7 +27,7 @@ static const struct cli_option options[] = {
     CLI_OPTION("do", 0, CLI_FLAG, options, dnssec, NULL, "ask for DNSSEC records (DO)"),
     CLI_OPTION("cd", 0, CLI_FLAG, options, cd, NULL, "checking disabled (CD)"),
     CLI_OPTION("raw", 0, CLI_FLAG, options, raw, NULL, "the path that never steers: URL/raw"),
-    CLI_OPTION("json", 'j', CLI_FLAG, options, json, NULL, "print JSON"),
+    CLI_JSON_OPTION(options),
     CLI_OPTIONS_END,
 };
 
@@ -98,14 +97,15 @@ static unsigned reply_rcode(struct bytes reply)
     return get_u16(reply.data + 2) & DNS_RCODE;
 }
 
-static void print_text(struct cli *c, const struct cli_told *told, const struct verdict *v,
-                       const struct options *o)
+static int print_text(struct cli *c, const struct cli_told *told, const struct verdict *v,
+                      const struct options *o)
 {
     char *text = arena_alloc(&c->arena, TEXT_MAX);
     struct writer w = writer_of(text, text ? TEXT_MAX : 0);
     present_message(&w, told->body);
     fwrite(w.data, 1, w.full ? 0 : w.len, stdout);
     printf(";; %s\n;; %s, %zu bytes, %.1f ms\n", explain(c, v, o), told->version, told->body.len, told->ms);
+    return CLI_OK;
 }
 
 static void add_record(struct bytes message, const struct dns_rr *rr, json_t *sections[3])
@@ -128,8 +128,8 @@ static json_t *ede_json(struct cli *c, const struct verdict *v)
     return list;
 }
 
-static void print_json(struct cli *c, const struct cli_told *told, const struct verdict *v,
-                       const struct options *o)
+static int print_json(struct cli *c, const struct cli_told *told, const struct verdict *v,
+                      const struct options *o)
 {
     json_t *sections[3] = {json_array(), json_array(), json_array()};
     struct msg_iter it;
@@ -139,13 +139,10 @@ static void print_json(struct cli *c, const struct cli_told *told, const struct 
     for (bool more = msg_iter_init(&it, told->body); more && msg_next(&it, &rr);)
         if (rr.type != DNS_OPT)
             add_record(told->body, &rr, sections);
-    json_t *all =
-        json_pack("{s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:f}", "rcode", rcode, "steered", v->steered,
-                  "why", explain(c, v, o), "answer", sections[0], "authority", sections[1], "additional",
-                  sections[2], "ede", ede_json(c, v), "protocol", told->version, "ms", told->ms);
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
+    return cli_json(json_pack("{s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:f}", "rcode", rcode, "steered",
+                              v->steered, "why", explain(c, v, o), "answer", sections[0], "authority",
+                              sections[1], "additional", sections[2], "ede", ede_json(c, v), "protocol",
+                              told->version, "ms", told->ms));
 }
 
 static const char *url_of(struct cli *c, const struct options *o, struct bytes message)
@@ -194,7 +191,8 @@ static int show(struct cli *c, const struct options *o, const struct cli_told *t
     if (!answers(told, asked))
         return cli_fail("the answer is not a DNS message that answers the question; is this a DoH server?");
     bool whole = read_verdict(told->body, &v);
-    (o->json ? print_json : print_text)(c, told, &v, o);
+    if ((o->json ? print_json : print_text)(c, told, &v, o) != CLI_OK)
+        return CLI_FAILED;
     if (!whole)
         return cli_fail("the answer is malformed from some record on");
     unsigned rcode = reply_rcode(told->body);

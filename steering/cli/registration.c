@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `polynya registration new|sign|check`: what an outlet says about its own mirrors. */
-#include "data/list/registration.h"
-
+/* `polynya registration new` and `registration sign`: what an outlet says about its own mirrors. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "steering/cli/document.h"
+#include "steering/cli/json.h"
 #include "steering/cli/mirror.h"
-#include "steering/guard.h"
 
 struct new_options {
     struct cli_words names, mirrors, keys;
     const char *after, *out, *expires, *all_down, *path, *contains;
     uint64_t seq, answers, ttl;
-    bool replace;
+    bool replace, json;
     int64_t now;
 };
 
@@ -36,19 +34,10 @@ static const struct cli_option new_options[] = {
     CLI_OPTION("key", 'k', CLI_MANY, new_options, keys, "FILE", "the outlet's secret key: sign at once"),
     CLI_OPTION("out", 'o', CLI_TEXT, new_options, out, "FILE", "default: DOMAIN.json"),
     CLI_OPTION("replace", 0, CLI_FLAG, new_options, replace, NULL, "overwrite the file"),
+    CLI_JSON_OPTION(new_options),
     CLI_OPTION("now", 0, CLI_TIME, new_options, now, "TIME", "instead of the clock"),
     CLI_OPTIONS_END,
 };
-
-static bool load(struct cli *c, const char *path, struct envelope *e, struct registration *r)
-{
-    struct refusal why;
-    if (!document_load(c, path, REGISTRATION_SIZE_MAX, e))
-        return false;
-    if (!registration_parse(e->text, &c->arena, r, &why))
-        return document_refused(path, &why), false;
-    return true;
-}
 
 static bool start(struct cli *c, const struct new_options *o, struct registration *r)
 {
@@ -56,7 +45,7 @@ static bool start(struct cli *c, const struct new_options *o, struct registratio
     struct envelope before;
     *r = (struct registration){.names = usual, .name_count = 2};
     r->policy = (struct policy){.answers = 1, .ttl = 60, .all_down = ALL_DOWN_ORIGIN, .probe_path = "/"};
-    if (o->after && !load(c, o->after, &before, r))
+    if (o->after && !document_load_registration(c, o->after, &before, r))
         return false;
     char text[DNS_NAME_TEXT_MAX];
     if (!name_from_text(bytes_str(c->words.item[0]), &r->name))
@@ -121,6 +110,22 @@ static bool print(struct cli *c, const struct registration *r, struct envelope *
     return true;
 }
 
+/* What was written. */
+static int tell(struct cli *c, const char *path, const struct registration *r, const struct envelope *e,
+                bool json)
+{
+    if (json)
+        return cli_json(json_pack("{s:o, s:s, s:I, s:o, s:i}", "file", cli_json_text(c, path), "domain",
+                                  r->domain, "seq", (json_int_t)r->seq, "expires", cli_json_time(r->expires),
+                                  "signatures", (int)e->count));
+    printf("%s: %s seq %" PRIu64, path, r->domain, r->seq);
+    if (e->count)
+        printf(", signatures: %u\n", e->count);
+    else
+        puts(", not signed yet; sign it with the outlet's key: polynya registration sign");
+    return CLI_OK;
+}
+
 static int run_new(struct cli *c, const void *given)
 {
     const struct new_options *o = given;
@@ -139,17 +144,17 @@ static int run_new(struct cli *c, const void *given)
     struct document_signers by = {.keys = &o->keys, .name = r.domain, .now = r.issued};
     if (!path || !document_sign(c, &e, &by) || !document_save(c, path, &e, o->replace))
         return CLI_FAILED;
-    printf("%s: %s seq %" PRIu64 "%s\n", path, r.domain, r.seq,
-           e.count ? "" : ", not signed yet; sign it with the outlet's key: polynya registration sign");
-    return CLI_OK;
+    return tell(c, path, &r, &e, o->json);
 }
 
 struct sign_options {
     struct document_by by;
+    bool json;
 };
 
 static const struct cli_option sign_options[] = {
     DOCUMENT_BY_OPTIONS(sign_options),
+    CLI_JSON_OPTION(sign_options),
     CLI_OPTIONS_END,
 };
 
@@ -159,89 +164,12 @@ static int run_sign(struct cli *c, const void *given)
     const char *path = c->words.item[0];
     struct envelope e;
     struct registration r;
-    if (!document_by_given(c, &o->by) || !load(c, path, &e, &r))
+    if (!document_by_given(c, &o->by) || !document_load_registration(c, path, &e, &r))
         return CLI_FAILED;
     struct document_signers by = document_by(&o->by, r.domain);
     if (!document_sign(c, &e, &by) || !document_save(c, path, &e, true))
         return CLI_FAILED;
-    printf("%s: %s seq %" PRIu64 ", %u signatures\n", path, r.domain, r.seq, e.count);
-    return CLI_OK;
-}
-
-struct check_options {
-    const char *key;
-    bool special;
-    int64_t now;
-};
-
-static const struct cli_option check_options[] = {
-    CLI_OPTION("key", 'k', CLI_TEXT, check_options, key, "KEY",
-               "the outlet's public key: RW… or a .pub file"),
-    CLI_OPTION("allow-special-use", 0, CLI_FLAG, check_options, special, NULL,
-               "let loopback and private addresses pass: tests and demos only"),
-    CLI_OPTION("now", 0, CLI_TIME, check_options, now, "TIME", "instead of the clock"),
-    CLI_OPTIONS_END,
-};
-
-static bool check_signature(struct cli *c, const struct envelope *e, const char *key_text,
-                            struct refusal *why)
-{
-    struct minisign_public key;
-    const struct minisign_public *keys[] = {&key};
-    if (!document_public_key(c, key_text, &key))
-        return false;
-    return envelope_verify(e, keys, 1, 1, why);
-}
-
-static bool check_times(const struct registration *r, int64_t now, struct refusal *why)
-{
-    if (r->expires <= now)
-        return refuse(why, REFUSAL_EXPIRED, "expires");
-    if (r->issued > now + 300)
-        return refuse(why, REFUSAL_FUTURE, "issued");
-    if (r->expires - r->issued > REGISTRATION_LIFE_MAX)
-        return refuse(why, REFUSAL_LONG_LIFE, "expires");
-    return true;
-}
-
-static void print_mirrors(const struct registration *r)
-{
-    char ip[IP_TEXT_MAX];
-    for (unsigned i = 0; i < r->mirror_count; i++) {
-        const struct mirror *m = &r->mirrors[i];
-        printf("  mirror %s weight %u", m->id, m->weight);
-        for (unsigned a = 0; a < m->address_count; a++) {
-            ip_format(&m->addresses[a], ip);
-            printf(" %s", ip);
-        }
-        printf("%s\n", m->ech.len ? " ech" : "");
-    }
-}
-
-static int run_check(struct cli *c, const void *given)
-{
-    const struct check_options *o = given;
-    const char *path = c->words.item[0];
-    struct envelope e;
-    struct registration r;
-    struct refusal why = {0};
-    if (!load(c, path, &e, &r))
-        return CLI_FAILED;
-    struct guard *guard = guard_new(NULL, 0);
-    if (!guard)
-        return cli_fail("no public suffix list can be loaded; install the package publicsuffix");
-    bool ok = guard_registration(guard, &r, o->special, &why) && check_times(&r, cli_now(o->now), &why);
-    guard_free(&guard);
-    if (ok && o->key)
-        ok = check_signature(c, &e, o->key, &why);
-    if (!ok)
-        return why.why ? document_refused(path, &why) : CLI_FAILED;
-    char expires[TIME_TEXT_MAX];
-    time_format(r.expires, expires);
-    printf("%s: good: %s seq %" PRIu64 ", %u names, expires %s%s\n", path, r.domain, r.seq, r.name_count,
-           expires, o->key ? ", signed by that key" : "; signature not checked, give --key");
-    print_mirrors(&r);
-    return CLI_OK;
+    return tell(c, path, &r, &e, o->json);
 }
 
 const struct cli_command command_registration_new = {
@@ -264,15 +192,4 @@ const struct cli_command command_registration_sign = {
     .least = 1,
     .most = 1,
     .run = run_sign,
-};
-
-const struct cli_command command_registration_check = {
-    .name = "registration check",
-    .words = "FILE",
-    .summary = "Say whether a resolver would accept a registration",
-    .options = check_options,
-    .size = sizeof(struct check_options),
-    .least = 1,
-    .most = 1,
-    .run = run_check,
 };

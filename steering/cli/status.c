@@ -2,12 +2,11 @@
 /* `polynya status`: what a running polynyad says of itself over its control socket. The reply is shown as it
  * comes: one line a value, one table a list, so that a newer daemon's facts need no newer command. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
 #include "data/conf/conf.h"
-#include "steering/cli/cli.h"
 #include "steering/cli/http.h"
+#include "steering/cli/json.h"
 
 struct options {
     const char *control, *config;
@@ -18,7 +17,7 @@ static const struct cli_option options[] = {
     CLI_OPTION("control", 0, CLI_TEXT, options, control, "PATH", "the daemon's control socket"),
     CLI_OPTION("config", 'c', CLI_TEXT, options, config, "FILE",
                "take the socket's path from the daemon's config"),
-    CLI_OPTION("json", 'j', CLI_FLAG, options, json, NULL, "print JSON as it came"),
+    CLI_JSON_OPTION(options),
     CLI_OPTIONS_END,
 };
 
@@ -135,9 +134,8 @@ static int show(struct cli *c, const struct options *o, const struct cli_told *t
         return cli_fail("the daemon's answer is not JSON: %s; is the path its control socket?", error.text);
     }
     if (o->json)
-        printf("%s\n", (const char *)told->body.data);
-    else
-        print_object(c, root, "", 0);
+        return cli_json(root);
+    print_object(c, root, "", 0);
     json_decref(root);
     return CLI_OK;
 }

@@ -20,7 +20,7 @@ def verify(cli, status=0, now=NOW):
 def test_a_list_from_nothing_is_accepted(made):
     assert verify(made) == {"pinned.json": "", "list.json": "", "delegations.json": "", "outlet.example": ""}
     shown = json.loads(made("list", "show", "list", "--json"))
-    assert shown["version"] == 1
+    assert shown["list"]["version"] == 1
     assert [m["addresses"] for m in shown["sites"][0]["mirrors"]] == [["9.9.9.9", "2620:fe::9"], ["1.1.1.1"]]
     assert "outlet.example" in made("list", "show", "list")
     text = made("list", "show", "--text", "list/delegations.json")
@@ -165,7 +165,7 @@ def test_time_takes_lists_and_registrations(made):
     assert verify(made, 1, now="2026-11-23T19:00:00Z")["list"] == "issued-in-future"
     made("publish", "list", "--key", "pub.key", now="2026-12-23T12:00:00Z")
     assert verify(made, 1, now="2026-12-23T20:00:01Z")["outlet.example"] == "expired"
-    assert json.loads(made("list", "show", "list", "--json"))["version"] == 2
+    assert json.loads(made("list", "show", "list", "--json"))["list"]["version"] == 2
 
 
 def test_publish_leaves_bad_registrations_out(made):
@@ -189,7 +189,8 @@ def test_publish_takes_the_highest_seq_and_health(made):
     made("publish", "list", "--key", "pub.key", "--health", "health.json")
     site = json.loads(made("list", "show", "list", "--json"))["sites"]
     assert [s["seq"] for s in site] == [2]
-    assert site[0]["mirrors"][0]["health"] == "*=up RU=down"
+    assert site[0]["mirrors"][0]["health"] == {"*": "up", "RU": "down"}
+    assert "health *=up RU=down" in made("list", "show", "list")
     made.path("health.json").write_text('{"outlet.example": {"m3": {"*": "sideways"}}}')
     before = made.path("list/list.json").read_bytes()
     made.fails(1, "health", "publish", "list", "--key", "pub.key", "--health", "health.json")
