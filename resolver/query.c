@@ -150,7 +150,7 @@ static bool answer_locally(struct engine *e, struct http_stream *s, const struct
 static size_t steer(struct engine *e, const struct http_stream *s, const struct dns_query *q,
                     struct steer_text *note)
 {
-    struct steer_client client = {.ip = sock_addr_ip(&s->client)};
+    struct steer_client client = {.ip = s->client};
     struct steer_decision d;
     snapshot_decide(e->snapshot, q, &client, engine_now(e), &d);
     if (d.outcome == STEER_NOT_OURS)
@@ -235,8 +235,7 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
 /* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
 static bool may_miss(struct engine *e, const struct http_stream *s)
 {
-    struct ip ip = sock_addr_ip(&s->client);
-    return rate_take(e->misses, &ip, ev_now(e->loop), 1);
+    return rate_take(e->misses, &s->client, ev_now(e->loop), 1);
 }
 
 static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,

@@ -10,6 +10,7 @@
 
 #include "resolver/admin.h"
 #include "resolver/confine.h"
+#include "resolver/net/forwarded.h"
 #include "resolver/net/listener.h"
 #include "resolver/page.h"
 #include "resolver/query.h"
@@ -24,6 +25,7 @@ struct worker {
         *back; /* metrics and control: own limits, so a flood of readers cannot shut the operator out */
     struct engine *engine;
     struct admin *metrics, *control;
+    struct proxies proxies;
     struct http_handler public_handler, metrics_handler, control_handler;
     struct page page;
     ev_signal stop[2];
@@ -138,12 +140,25 @@ static struct front_limits public_limits(const struct conf *c)
                                  .connection_life = (double)c->limits.connection_life / 1000};
 }
 
+static struct proxies proxies_of(const struct conf *c)
+{
+    static const enum forwarded_header headers[] = {[CONF_X_FORWARDED_FOR] = FORWARDED_X_FORWARDED_FOR,
+                                                    [CONF_FORWARDED] = FORWARDED_RFC7239,
+                                                    [CONF_FORWARDED_NONE] = FORWARDED_NO_HEADER};
+    return (struct proxies){.header = headers[c->proxies.header],
+                            .trusted = c->proxies.trusted,
+                            .trusted_count = c->proxies.trusted_count};
+}
+
 static bool listen_public(struct worker *w)
 {
     struct front_limits limits = public_limits(w->env->conf);
     w->public_handler = (struct http_handler){.self = w, .request = public_request};
     w->front = front_new(w->loop, &limits);
     bool ok = w->front != NULL;
+    w->proxies = proxies_of(w->env->conf);
+    if (ok)
+        front_trust(w->front, &w->proxies);
     for (unsigned i = 0; ok && i < w->env->socket_count; i++) {
         const struct worker_socket *s = &w->env->sockets[i];
         ok =

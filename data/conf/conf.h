@@ -11,6 +11,7 @@
 #include "data/base/text.h"
 
 enum conf_protocol { CONF_HTTPS, CONF_HTTP };
+enum conf_forwarded { CONF_X_FORWARDED_FOR, CONF_FORWARDED, CONF_FORWARDED_NONE };
 enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
 enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF };
 
@@ -50,6 +51,12 @@ struct conf {
 
     struct conf_listen *listen;
     unsigned listen_count;
+
+    struct {
+        struct ip_net *trusted; /* who may speak for others */
+        unsigned trusted_count;
+        enum conf_forwarded header;
+    } proxies;
 
     struct {
         struct conf_certificate *certificates;

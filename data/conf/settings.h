@@ -27,6 +27,7 @@ enum setting_kind {
     KIND_BOOL,
     KIND_LEVEL,
     KIND_PROTOCOL,
+    KIND_FORWARDED,
     KIND_DNSSEC,
     KIND_VALIDATION
 };

@@ -40,6 +40,10 @@ static const char *const levels[] = {[LOG_LEVEL_ERROR] = "error",
                                      [LOG_LEVEL_DEBUG] = "debug",
                                      NULL};
 static const char *const protocols[] = {[CONF_HTTPS] = "https", [CONF_HTTP] = "http", NULL};
+static const char *const headers[] = {[CONF_X_FORWARDED_FOR] = "x-forwarded-for",
+                                      [CONF_FORWARDED] = "forwarded",
+                                      [CONF_FORWARDED_NONE] = "none",
+                                      NULL};
 static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
 static const char *const validations[] = {
     [CONF_VALIDATE] = "validate", [CONF_VALIDATION_LOG] = "log", [CONF_VALIDATION_OFF] = "off", NULL};
@@ -420,6 +424,7 @@ static const struct kind kinds[] = {
     [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},
+    [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},
 };

@@ -45,7 +45,8 @@ struct conn {
     bool closing : 1;   /* nothing more is read; ends when the output is gone */
     bool lingering : 1; /* nothing more is sent */
     bool leaving : 1;   /* the peer was asked to */
-    union sock_addr client;
+    bool relay : 1;     /* the peer is a trusted proxy: no client itself */
+    struct ip client;   /* len 0: unknown, or on this machine */
 };
 
 struct conn_set *conn_set_of(const struct conn *c)
@@ -56,11 +57,6 @@ struct conn_set *conn_set_of(const struct conn *c)
 const struct http_handler *conn_handler(const struct conn *c)
 {
     return c->handler;
-}
-
-const union sock_addr *conn_client(const struct conn *c)
-{
-    return &c->client;
 }
 
 void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self)
@@ -100,27 +96,43 @@ static bool is_spent(const struct conn *c)
 
 /* A connection that has made many requests pays for several at once, so that most of them cost no look-up;
  * what it pays and does not use stays a small part of what it has used. */
-static bool pay(struct conn *c, const union sock_addr *client)
+static bool pay(struct conn *c, const struct ip *client)
 {
-    struct ip ip = sock_addr_ip(client);
     double now = ev_now(c->set->loop);
     if (!c->set->queries)
         return true;
-    if (!sock_addr_equal(client, &c->client))
-        return rate_take(c->set->queries, &ip, now, 1);
+    if (c->relay)
+        return rate_take(c->set->queries, client, now, 1);
     unsigned ahead = 1 + c->requests / 8;
     if (ahead > CREDIT)
         ahead = CREDIT;
-    if (c->credit == 0 && rate_take(c->set->queries, &ip, now, ahead))
+    if (c->credit == 0 && rate_take(c->set->queries, client, now, ahead))
         c->credit = ahead;
     if (c->credit == 0)
-        return rate_take(c->set->queries, &ip, now, 1);
+        return rate_take(c->set->queries, client, now, 1);
     c->credit--;
     return true;
 }
 
-bool conn_request(struct conn *c, const union sock_addr *client)
+void conn_forwarded(const struct conn *c, struct forwarded *f)
 {
+    forwarded_init(f, c->set->proxies, c->relay);
+}
+
+static struct ip client_of(const struct conn *c, const struct forwarded *f)
+{
+    if (!c->relay) {
+        if (f->present)
+            metric_count(METRIC_FORWARDED_IGNORED);
+        return c->client;
+    }
+    metric_count(f->client.len ? METRIC_FORWARDED_TAKEN : METRIC_FORWARDED_UNKNOWN);
+    return f->client;
+}
+
+bool conn_request(struct conn *c, const struct forwarded *f, struct ip *client)
+{
+    *client = client_of(c, f);
     c->requests++;
     if (!c->leaving && is_spent(c)) {
         c->leaving = true;
@@ -605,7 +617,7 @@ static void begin_handshake(struct conn *c)
 }
 
 bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
-              const union sock_addr *client, void *owner)
+              const struct ip *client, void *owner)
 {
     struct conn *c = calloc(1, sizeof *c);
     if (c && tls)
@@ -617,7 +629,9 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     }
     c->set = set;
     c->handler = handler;
-    c->client = *client;
+    c->relay = proxies_trust(set->proxies, client);
+    if (!c->relay)
+        c->client = *client;
     c->owner = owner;
     c->secure = !tls;
     c->timer = CONN_BUSY;

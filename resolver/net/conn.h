@@ -13,6 +13,7 @@
 #define POLYNYA_NET_CONN_H
 
 #include "resolver/net/deadline.h"
+#include "resolver/net/forwarded.h"
 #include "resolver/net/http.h"
 #include "resolver/net/limits.h"
 #include "resolver/net/tls.h"
@@ -68,6 +69,7 @@ struct conn_set {
     struct link shaking; /* hands, oldest first */
     unsigned shaking_count;
     struct rate *queries;
+    const struct proxies *proxies; /* borrowed; NULL: nobody is trusted to speak for others */
     ev_prepare flush;
     ev_idle resume;
     unsigned count;
@@ -89,21 +91,22 @@ bool conn_set_make_room(struct conn_set *set);
 
 /* Takes fd. False (and fd closed) without memory. */
 bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
-              const union sock_addr *client, void *owner);
+              const struct ip *client, void *owner);
 
 /* For protocols. */
 void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self);
-/* A whole request has come, from client (the connection's own, or whom its proxy speaks for): counts it, and
- * asks a connection that has had enough to leave. False: this client asks too often, the answer is
- * REASON_RATE. */
-bool conn_request(struct conn *c, const union sock_addr *client);
+/* Makes f ready for the header fields of a request. */
+void conn_forwarded(const struct conn *c, struct forwarded *f);
+/* A whole request has come: tells from whom (the connection's own client, or whom its proxy speaks for),
+ * counts it, and asks a connection that has had enough to leave. False: this client asks too often, the
+ * answer is REASON_RATE. */
+bool conn_request(struct conn *c, const struct forwarded *f, struct ip *client);
 /* There is output (or an end) to be seen to before this turn of the loop is over. */
 void conn_dirty(struct conn *c);
 /* Calls input again in the next turn. */
 void conn_resume(struct conn *c);
 struct conn_set *conn_set_of(const struct conn *c);
 const struct http_handler *conn_handler(const struct conn *c);
-const union sock_addr *conn_client(const struct conn *c);
 
 /* What streams hold is counted for the whole set; over HELD_MAX new requests are refused. counted is what was
  * counted for a stream before, and is brought up to `now`. */

@@ -14,6 +14,7 @@ struct h1_stream {
     struct http_stream http; /* first: a http_stream is cast back */
     struct h1 *h1;           /* NULL: the connection is gone */
     struct h1_head head;
+    struct forwarded forwarded;
     struct http_body body;
     struct http_request request;
     size_t counted;
@@ -63,7 +64,7 @@ static struct h1_stream *stream_new(struct h1 *h)
         return NULL;
     s->h1 = h;
     s->http.protocol = &protocol_of_streams;
-    s->http.client = *conn_client(h->conn);
+    conn_forwarded(h->conn, &s->forwarded);
     arena_init(&s->http.arena, HTTP_ARENA_MAX);
     metric_count(METRIC_STREAMS_OPEN);
     metric_count(METRIC_HTTP1_REQUESTS);
@@ -165,7 +166,7 @@ static void hand_over(struct h1 *h)
                                        .content_type = s->head.content_type,
                                        .body = bytes_of(s->body.data, s->body.len)};
     count_held(s);
-    if (!conn_request(h->conn, &s->http.client)) {
+    if (!conn_request(h->conn, &s->forwarded, &s->http.client)) {
         http_fail(&s->http, REASON_RATE, NULL);
         return;
     }
@@ -185,7 +186,7 @@ static enum reason open_stream(struct h1 *h, struct bytes head)
         return REASON_OVERLOAD;
     h->stream = stream_new(h);
     struct bytes copy = h->stream ? arena_copy(&h->stream->http.arena, head) : BYTES_NONE;
-    return copy.data ? h1_head_parse(copy, &h->stream->head) : REASON_NO_MEMORY;
+    return copy.data ? h1_head_parse(copy, &h->stream->forwarded, &h->stream->head) : REASON_NO_MEMORY;
 }
 
 static void begin(struct h1 *h, struct bytes head, bool more)

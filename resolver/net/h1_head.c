@@ -49,17 +49,10 @@ enum reason h1_head_find(struct h1_scan *s, struct bytes data, size_t fields, si
 
 /* Characters */
 
-static bool is_token_char(uint8_t c)
-{
-    /* RFC 9110 5.6.2: the specials that may stand in a token, besides letters and digits. */
-    return (uint8_t)(ascii_lower(c) - 'a') < 26 || (uint8_t)(c - '0') < 10 ||
-           (c && memchr("!#$%&'*+-.^_`|~", c, 15));
-}
-
 static bool is_token(struct bytes b)
 {
     for (size_t i = 0; i < b.len; i++)
-        if (!is_token_char(b.data[i]))
+        if (!http_token_char(b.data[i]))
             return false;
     return b.len > 0;
 }
@@ -70,22 +63,6 @@ static bool is_value(struct bytes b)
         if ((b.data[i] < 0x20 && b.data[i] != '\t') || b.data[i] == 0x7f)
             return false;
     return true;
-}
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct bytes trim(struct bytes b)
-{
-    while (b.len && is_space(b.data[0])) {
-        b.data++;
-        b.len--;
-    }
-    while (b.len && is_space(b.data[b.len - 1]))
-        b.len--;
-    return b;
 }
 
 /* Cuts b at the first `at`: what is before it is returned, what is after it stays in b. False if there is
@@ -189,6 +166,7 @@ static enum reason parse_request_line(struct bytes line, struct h1_head *out, bo
 struct seen {
     unsigned fields, hosts, lengths, codings;
     bool close, keep_alive;
+    struct forwarded *forwarded;
 };
 
 static enum reason take_length(struct bytes v, struct h1_head *out, struct seen *seen)
@@ -218,7 +196,7 @@ static void take_connection(struct bytes v, struct seen *seen)
     struct bytes option;
     for (bool more = true; more;) {
         more = cut(&v, ',', &option);
-        option = trim(more ? option : v);
+        option = http_trim(more ? option : v);
         seen->close = seen->close || bytes_equal_nocase(option, BYTES_LIT("close"));
         seen->keep_alive = seen->keep_alive || bytes_equal_nocase(option, BYTES_LIT("keep-alive"));
     }
@@ -238,6 +216,8 @@ static enum reason take_field(struct bytes name, struct bytes v, struct h1_head 
         out->expect_continue = bytes_equal_nocase(v, BYTES_LIT("100-continue"));
     else if (bytes_equal_nocase(name, BYTES_LIT("host")))
         seen->hosts++;
+    else
+        forwarded_field(seen->forwarded, name, v);
     return REASON_OK;
 }
 
@@ -249,7 +229,7 @@ static enum reason parse_field(struct bytes line, struct h1_head *out, struct se
     /* A folded line begins with a space, which is_token refuses. */
     if (!cut(&line, ':', &name) || !is_token(name))
         return REASON_HTTP_BAD_REQUEST;
-    struct bytes value = trim(line);
+    struct bytes value = http_trim(line);
     return is_value(value) ? take_field(name, value, out, seen) : REASON_HTTP_BAD_REQUEST;
 }
 
@@ -261,10 +241,10 @@ static enum reason check_all(const struct seen *seen, bool one_one, const struct
     return bad_host || bad_frame ? REASON_HTTP_BAD_REQUEST : REASON_OK;
 }
 
-enum reason h1_head_parse(struct bytes head, struct h1_head *out)
+enum reason h1_head_parse(struct bytes head, struct forwarded *forwarded, struct h1_head *out)
 {
     *out = (struct h1_head){0};
-    struct seen seen = {0};
+    struct seen seen = {.forwarded = forwarded};
     bool one_one = false;
     enum reason why = parse_request_line(next_line(&head), out, &one_one);
     while (why == REASON_OK && head.len > 2)
@@ -283,7 +263,7 @@ static enum reason parse_chunk_size(struct h1_chunks *c, struct bytes line)
     struct bytes digits = line, extension = line;
     if (!cut(&extension, ';', &digits))
         extension = BYTES_NONE;
-    digits = trim(digits);
+    digits = http_trim(digits);
     if (digits.len == 0 || digits.len > CHUNK_DIGITS_MAX || digits.data != line.data || !is_value(extension))
         return REASON_HTTP_BAD_REQUEST;
     size_t size = 0;

@@ -6,6 +6,7 @@
 #ifndef POLYNYA_NET_H1_HEAD_H
 #define POLYNYA_NET_H1_HEAD_H
 
+#include "resolver/net/forwarded.h"
 #include "resolver/net/http.h"
 
 enum { H1_FIELDS_MAX = 100, H1_LINE_MAX = HTTP_TARGET_MAX + 64 };
@@ -31,8 +32,8 @@ struct h1_scan {
  * empty line, or 0 if there is more to come; else how to refuse. fields is the limit of all field lines
  * together. */
 enum reason h1_head_find(struct h1_scan *s, struct bytes data, size_t fields, size_t *len);
-/* Parses a whole head. REASON_OK, or how to refuse it. */
-enum reason h1_head_parse(struct bytes head, struct h1_head *out);
+/* Parses a whole head; forwarded is told of the fields. REASON_OK, or how to refuse it. */
+enum reason h1_head_parse(struct bytes head, struct forwarded *forwarded, struct h1_head *out);
 
 /* Where a chunked body is (RFC 9112 7.1); zeroed to begin. */
 struct h1_chunks {

@@ -42,6 +42,7 @@ struct h2_stream {
     bool whole, answered, closed;
     enum reason refused; /* REASON_OK: not */
     enum http_method method;
+    struct forwarded forwarded;
     unsigned fields;
     size_t field_bytes;
     size_t content_length; /* 0: not told */
@@ -113,7 +114,7 @@ static struct h2_stream *stream_new(struct h2 *h, int32_t id)
     s->refused = REASON_OK;
     s->method = HTTP_OTHER;
     s->http.protocol = &protocol_of_streams;
-    s->http.client = *conn_client(h->conn);
+    conn_forwarded(h->conn, &s->forwarded);
     arena_init(&s->http.arena, HTTP_ARENA_MAX);
     link_init(&s->link);
     link_move(&h->incoming, &s->link);
@@ -270,7 +271,7 @@ static void hand_over(struct h2_stream *s)
     s->request.body = bytes_of(s->body.data, s->body.len);
     split_target(s, &s->request);
     hold(s, s->http.arena.held);
-    if (!conn_request(h->conn, &s->http.client)) {
+    if (!conn_request(h->conn, &s->forwarded, &s->http.client)) {
         refuse(s, REASON_RATE);
         return;
     }
@@ -322,6 +323,7 @@ static enum reason take_field(struct h2_stream *s, struct bytes name, struct byt
     case 14:
         return bytes_equal(name, BYTES_LIT("content-length")) ? take_length(s, v) : REASON_OK;
     default:
+        forwarded_field(&s->forwarded, name, v);
         return REASON_OK;
     }
 }

@@ -37,6 +37,28 @@ struct bytes http_cache_control(const struct http_response *r, char buf[HTTP_CAC
     }
 }
 
+bool http_token_char(uint8_t c)
+{
+    return (uint8_t)(ascii_lower(c) - 'a') < 26 || (uint8_t)(c - '0') < 10 ||
+           (c && memchr("!#$%&'*+-.^_`|~", c, 15));
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct bytes http_trim(struct bytes value)
+{
+    while (value.len && is_space(value.data[0])) {
+        value.data++;
+        value.len--;
+    }
+    while (value.len && is_space(value.data[value.len - 1]))
+        value.len--;
+    return value;
+}
+
 static size_t body_room(const struct http_body *b, size_t need, size_t expected)
 {
     size_t room = b->cap ? b->cap * 2 : BODY_FIRST;

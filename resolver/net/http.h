@@ -44,7 +44,7 @@ struct http_stream {
     const struct http_protocol *protocol;
     struct arena arena; /* for the handler, too; limited */
     void *user;         /* the handler's own */
-    union sock_addr client;
+    struct ip client;   /* len 0: unknown, or on this machine; known when the handler is called */
 };
 
 struct http_protocol {
@@ -73,6 +73,10 @@ enum { HTTP_NUMBER_TEXT = 12, HTTP_CACHE_TEXT = 32 };
 struct bytes http_number(uint32_t v, char buf[HTTP_NUMBER_TEXT]);
 /* The value of cache-control: static or in buf. */
 struct bytes http_cache_control(const struct http_response *r, char buf[HTTP_CACHE_TEXT]);
+
+/* RFC 9110 5.6.2 and 5.6.3: what tokens are made of; a value without the spaces around it. */
+bool http_token_char(uint8_t c);
+struct bytes http_trim(struct bytes value);
 
 /* A body while it comes in. Its bytes lie in the stream's arena. */
 struct http_body {

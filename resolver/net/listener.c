@@ -98,13 +98,13 @@ static void refuse(int fd, enum metric why)
     close(fd);
 }
 
-static void admit(struct listener *l, int fd, const union sock_addr *client)
+static void admit(struct listener *l, int fd, const struct ip *peer)
 {
     struct front *f = l->front;
     const struct front_limits *limits = &f->conns.limits;
-    struct ip ip = sock_addr_ip(client);
     struct census_entry *place = NULL;
-    if (!rate_take(f->rate, &ip, ev_now(f->conns.loop), 1)) {
+    bool relay = proxies_trust(f->conns.proxies, peer);
+    if (!relay && !rate_take(f->rate, peer, ev_now(f->conns.loop), 1)) {
         refuse(fd, METRIC_CONN_REFUSED_RATE);
         return;
     }
@@ -112,12 +112,12 @@ static void admit(struct listener *l, int fd, const union sock_addr *client)
         refuse(fd, METRIC_CONN_REFUSED_CAP);
         return;
     }
-    /* Clients of a unix socket are on this machine. */
-    if (ip.len && !(place = census_enter(f->census, &ip, limits->connections_per_prefix))) {
+    /* Clients of a unix socket are on this machine; a proxy is many. */
+    if (!relay && peer->len && !(place = census_enter(f->census, peer, limits->connections_per_prefix))) {
         refuse(fd, METRIC_CONN_REFUSED_PREFIX);
         return;
     }
-    if (!conn_new(&f->conns, fd, l->tls, l->handler, client, place) && place)
+    if (!conn_new(&f->conns, fd, l->tls, l->handler, peer, place) && place)
         census_leave(f->census, place);
     if (f->conns.count > f->most)
         f->most = f->conns.count;
@@ -128,10 +128,11 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
     (void)loop, (void)events;
     struct listener *l = w->data;
     for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
-        union sock_addr client;
-        int fd = sock_accept(w->fd, &client);
+        union sock_addr address;
+        int fd = sock_accept(w->fd, &address);
         if (fd >= 0) {
-            admit(l, fd, &client);
+            struct ip peer = sock_addr_ip(&address);
+            admit(l, fd, &peer);
         } else {
             if (out_of_something(errno))
                 pause_listening(l->front);
@@ -200,6 +201,11 @@ struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
     if (!ok || !f->rate || !f->census || !f->h2)
         front_free(&f);
     return f;
+}
+
+void front_trust(struct front *f, const struct proxies *proxies)
+{
+    f->conns.proxies = proxies;
 }
 
 bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler)

@@ -13,10 +13,14 @@
 #include "resolver/net/limits.h"
 
 struct front;
+struct proxies;
 struct tls_server;
 
 /* NULL without memory. limits are copied. */
 struct front *front_new(struct ev_loop *loop, const struct front_limits *limits);
+/* Whom to believe when they speak for others, from now on; borrowed. Limits of clients then hold for those,
+ * and not for the proxies. */
+void front_trust(struct front *f, const struct proxies *proxies);
 /* Accepts on fd (listening, non-blocking, stays the caller's) and serves handler. tls NULL: in clear,
  * HTTP/1.1 or HTTP/2 with prior knowledge. Both are borrowed for the front's life. */
 bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler);

@@ -104,6 +104,9 @@ static struct http_fuzz *fuzz_init(void)
         &f.set, f.loop,
         &(struct front_limits){
             .streams = 20, .header_list = 4096, .idle_timeout = 60, .read_timeout = 60, .write_timeout = 60});
+    static const struct ip_net trusted = {.ip = {.len = 4, .addr = {10}}, .bits = 8};
+    static const struct proxies proxies = {FORWARDED_RFC7239, &trusted, 1};
+    f.set.proxies = &proxies;
     f.set.h2 = f.h2;
     f.set.start = fuzz_start;
     f.set.ended = fuzz_ended;
@@ -133,7 +136,8 @@ static int http_fuzz(struct bytes prefix, const uint8_t *data, size_t size)
         return 0;
     f->how = data[0];
     f->set.draining = false;
-    union sock_addr client = {.un.sun_family = AF_UNIX};
+    /* A proxy, so that its header is read. */
+    struct ip client = {.len = 4, .addr = {10, 0, 0, 1}};
     if (!conn_new(&f->set, fd[1], NULL, &f->handler, &client, NULL))
         abort();
     fuzz_feed(f, fd[0], prefix, bytes_of(data + 1, size - 1));

@@ -71,9 +71,10 @@ def tls_context(ca, alpn=("h2", "http/1.1"), verify=True):
     return context
 
 
-def connect(port, ca=None, alpn=("h2", "http/1.1"), host="127.0.0.1", name="localhost", timeout=PATIENCE, context=None):
+def connect(port, ca=None, alpn=("h2", "http/1.1"), host="127.0.0.1", name="localhost", timeout=PATIENCE, context=None,
+            source="127.0.0.1"):
     """A connected socket, over TLS unless both ca and context are None."""
-    sock = socket.create_connection((host, port), timeout)
+    sock = socket.create_connection((host, port), timeout, (source, 0) if host == "127.0.0.1" else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if ca is None and context is None:
         return sock

@@ -98,6 +98,7 @@ static const char full[] = "state-dir: state\n"
                            "listen:\n"
                            "  - address: 127.0.0.1:8443\n"
                            "  - {address: '[::1]:8080', protocol: http}\n"
+                           "proxies: {trusted: [10.0.0.0/8, '2001:db8::/32'], header: forwarded}\n"
                            "tls:\n"
                            "  certificates:\n"
                            "    - {chain: tls/c.pem, key: /keys/k.pem}\n"
@@ -139,6 +140,9 @@ static void reads_every_kind(void **state)
     assert_int_equal(c->listen[0].protocol, CONF_HTTPS);
     assert_address(&c->listen[1].address, "[::1]:8080");
     assert_int_equal(c->listen[1].protocol, CONF_HTTP);
+    assert_int_equal(c->proxies.trusted_count, 2);
+    assert_int_equal(c->proxies.trusted[0].bits, 8);
+    assert_int_equal(c->proxies.header, CONF_FORWARDED);
     assert_string_equal(c->http.path, "/a/b");
     assert_int_equal(c->upstream.count, 2);
     assert_address(&c->upstream.servers[0].address, "192.0.2.1:53");

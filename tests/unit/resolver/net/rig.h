@@ -38,7 +38,12 @@ struct rig {
     size_t big;       /* if set, the length of the answer's body */
     size_t last_body; /* of the last request */
     char last_path[64];
+    char last_client[IP_TEXT_MAX]; /* "": unknown */
 };
+
+/* Who the next connection comes from, and who may speak for others. */
+static struct ip rig_peer;
+static struct proxies rig_proxies;
 
 static inline void rig_start(struct conn *c, bool h2)
 {
@@ -72,6 +77,7 @@ static inline void rig_request(void *self, struct http_stream *s, const struct h
     static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};
     r->requests++;
     r->last_body = q->body.len;
+    ip_format(&s->client, r->last_client);
     snprintf(r->last_path, sizeof r->last_path, "%.*s", (int)q->path.len, (const char *)q->path.data);
     if (q->method == HTTP_OTHER) {
         http_fail(s, REASON_HTTP_METHOD, "GET, HEAD, POST");
@@ -101,8 +107,8 @@ static inline void rig_connect(struct rig *r)
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     r->fd = pair[0];
-    union sock_addr client = {.un.sun_family = AF_UNIX};
-    assert_true(conn_new(&r->set, pair[1], NULL, &r->handler, &client, &r->ended));
+    r->set.proxies = &rig_proxies;
+    assert_true(conn_new(&r->set, pair[1], NULL, &r->handler, &rig_peer, &r->ended));
 }
 
 static inline struct rig *rig_new(double timeout)

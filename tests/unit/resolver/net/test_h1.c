@@ -412,6 +412,39 @@ static void draining_ends_idle_connections(void **state)
     rig_free(r);
 }
 
+/* Pipelined requests of two clients through one proxy; and what others write into the header. */
+static void a_request_comes_from_whom_the_proxy_says(void **state)
+{
+    (void)state;
+    static struct ip_net trusted;
+    bool eof;
+    assert_true(ip_net_parse(BYTES_LIT("10.0.0.0/8"), &trusted));
+    assert_true(ip_parse(BYTES_LIT("10.0.0.1"), &rig_peer));
+    rig_proxies = (struct proxies){.trusted = &trusted, .trusted_count = 1};
+    struct rig *r = rig_new(60);
+    converse(r,
+             "GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: 6.6.6.6\r\nForwarded: for=9.9.9.9\r\n"
+             "x-forwarded-for: 192.0.2.1, 10.9.9.9\r\n\r\n",
+             &eof);
+    assert_string_equal(r->last_client, "192.0.2.1");
+    converse(r, "GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: 2001:db8::1\r\n\r\n", &eof);
+    assert_string_equal(r->last_client, "2001:db8::1");
+    converse(r, "GET /a HTTP/1.1\r\n" HOST "\r\n", &eof);
+    assert_string_equal(r->last_client, "");
+    assert_int_equal(r->requests, 3);
+    rig_free(r);
+
+    assert_true(ip_parse(BYTES_LIT("192.0.2.77"), &rig_peer));
+    uint64_t ignored = metric_page->value[METRIC_FORWARDED_IGNORED];
+    r = rig_new(60);
+    converse(r, "GET /a HTTP/1.1\r\n" HOST "X-Forwarded-For: 6.6.6.6\r\n\r\n", &eof);
+    assert_string_equal(r->last_client, "192.0.2.77");
+    assert_int_equal(metric_page->value[METRIC_FORWARDED_IGNORED], ignored + 1);
+    rig_free(r);
+    rig_peer = (struct ip){0};
+    rig_proxies = (struct proxies){0};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_pipelined_requests_stays_in_the_socket),
         cmocka_unit_test(head_has_the_length_but_not_the_body),
         cmocka_unit_test(a_client_that_asks_may_it_send_is_told_to),
+        cmocka_unit_test(a_request_comes_from_whom_the_proxy_says),
         cmocka_unit_test(targets_are_bounded),
         cmocka_unit_test(fields_are_bounded),
         cmocka_unit_test(bodies_are_bounded),

@@ -198,6 +198,36 @@ static void get_head_and_post_are_answered(void **state)
     client_free(c);
 }
 
+static int32_t ask_for(struct client *c, const char *name, const char *value)
+{
+    nghttp2_nv fields[] = {nv(":method", "GET"), nv(":scheme", "https"), nv(":authority", "x.example"),
+                           nv(":path", "/"),     nv(name, "6.6.6.6"),    nv(name, value)};
+    return nghttp2_submit_request(c->session, NULL, fields, 6, NULL, NULL);
+}
+
+static void a_stream_comes_from_whom_the_proxy_says(void **state)
+{
+    (void)state;
+    static struct ip_net trusted;
+    static const char *const clients[] = {"192.0.2.1", "2001:db8::1", "unknown", "192.0.2.1"};
+    assert_true(ip_net_parse(BYTES_LIT("2001:db8:1::/48"), &trusted));
+    assert_true(ip_parse(BYTES_LIT("2001:db8:1::9"), &rig_peer));
+    rig_proxies = (struct proxies){.trusted = &trusted, .trusted_count = 1};
+    struct client *c = client_new();
+    for (int i = 0; i < 4; i++) {
+        ask_for(c, "x-forwarded-for", clients[i]);
+        client_turn(c);
+        assert_string_equal(c->rig->last_client, i == 2 ? "" : clients[i]);
+    }
+    ask_for(c, "forwarded", "for=192.0.2.1");
+    client_turn(c);
+    assert_string_equal(c->rig->last_client, "");
+    assert_int_equal(c->rig->requests, 5);
+    client_free(c);
+    rig_peer = (struct ip){0};
+    rig_proxies = (struct proxies){0};
+}
+
 static void bodies_may_come_in_any_pieces(void **state)
 {
     (void)state;
@@ -569,6 +599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_head_and_post_are_answered),
+        cmocka_unit_test(a_stream_comes_from_whom_the_proxy_says),
         cmocka_unit_test(bodies_may_come_in_any_pieces),
         cmocka_unit_test(a_body_too_long_is_413_before_its_end),
         cmocka_unit_test(heads_are_bounded),

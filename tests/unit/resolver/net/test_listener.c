@@ -126,6 +126,32 @@ static void one_prefix_cannot_take_all(void **state)
     scene_free(t);
 }
 
+static void a_trusted_proxy_is_not_one_client(void **state)
+{
+    (void)state;
+    struct front_limits limits = limits_of(100, 2);
+    struct ip_net trusted;
+    limits.connection_rate = 1;
+    assert_true(ip_net_parse(BYTES_LIT("127.0.0.2"), &trusted));
+    struct scene *t = scene_limited("127.0.0.1", &limits);
+    front_trust(t->front, &(struct proxies){.trusted = &trusted, .trusted_count = 1});
+    int fd[20];
+    for (int i = 0; i < 20; i++)
+        fd[i] = dial_from(t, "127.0.0.2");
+    turn(t);
+    assert_int_equal(front_connections(t->front), 20);
+    for (int i = 0; i < 20; i++)
+        close(fd[i]);
+    turn(t);
+    for (int i = 0; i < 3; i++)
+        fd[i] = dial_from(t, "127.0.0.3");
+    turn(t);
+    assert_int_equal(front_connections(t->front), 2);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    scene_free(t);
+}
+
 static void the_oldest_idle_one_makes_room(void **state)
 {
     (void)state;
@@ -432,6 +458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_prefix_cannot_take_all),
+        cmocka_unit_test(a_trusted_proxy_is_not_one_client),
         cmocka_unit_test(the_oldest_idle_one_makes_room),
         cmocka_unit_test(all_together_are_bounded),
         cmocka_unit_test(a_slow_one_makes_room_where_none_is_idle),
