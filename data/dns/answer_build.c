@@ -340,6 +340,21 @@ static const struct item *find_soa(const struct build *b, const struct dns_name 
     return best;
 }
 
+/* Who signed a proof about name, where there is no SOA to tell its zone by. */
+static void note_denier(struct build *b, const struct dns_name *name)
+{
+    struct dns_name signer;
+    for (unsigned i = 0; b->q->edns.dnssec_ok && i < b->item_count; i++) {
+        const struct dns_rr *rr = &b->items[i].rr;
+        uint16_t type = rr->section == DNS_AUTHORITY ? rr_covers(rr) : 0;
+        if ((type == DNS_NSEC || type == DNS_NSEC3) && name_in_rdata(b, rr, RRSIG_SIGNER, &signer) &&
+            name_within(name, &signer)) {
+            add_zone(b, &signer);
+            return;
+        }
+    }
+}
+
 /* The SOA and how long the denial lives: the least of its TTL, MINIMUM (RFC 2308 5) and our own bound;
  * without a SOA, not at all. */
 static bool put_soa(struct build *b, const struct dns_name *name)
@@ -348,6 +363,7 @@ static bool put_soa(struct build *b, const struct dns_name *name)
     const struct item *soa = find_soa(b, name, &zone);
     if (!soa) {
         b->ttl = 0;
+        note_denier(b, name);
         return true;
     }
     if (soa->rr.rdata.len < SOA_MINIMUM_FROM_END)
