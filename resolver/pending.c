@@ -141,13 +141,25 @@ static struct bytes read_answer(struct pending_lookup *l, struct bytes reply)
     return bytes_of(p->block, answer_build(&l->asked, reply, now, &p->limits, p->block));
 }
 
+/* Opens what is to be told: *block, or what takes its place. */
+static bool inspect(struct pending_lookup *l, struct bytes *block, struct answer *answer)
+{
+    const struct pending_options *o = &l->pending->options;
+    if (!answer_open(*block, false, answer))
+        return false;
+    if (!o->inspect)
+        return true;
+    *block = o->inspect(o->self, &l->query, answer, *block);
+    return answer_open(*block, false, answer);
+}
+
 /* The lookup is over: block is the answer, unless why says that there is none. */
 static void end(struct pending_lookup *l, enum reason why, struct bytes block)
 {
     struct pending *p = l->pending;
     struct answer answer;
     take_out(l);
-    if (why == REASON_OK && !answer_open(block, false, &answer))
+    if (why == REASON_OK && !inspect(l, &block, &answer))
         why = REASON_UPSTREAM_BOGUS;
     if (why == REASON_OK) {
         failure_clear(&p->failures, l->hash);

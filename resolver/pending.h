@@ -31,6 +31,10 @@ struct pending_options {
     const struct conf *conf;
     /* Called once for every answer that came, before the waiters: block is borrowed. */
     void (*store)(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer);
+    /* May give another block to be stored and told instead of what came; borrowed for the
+     * waiters' calls. NULL: what came is told. */
+    struct bytes (*inspect)(void *self, const struct dns_query *q, const struct answer *answer,
+                            struct bytes block);
     void *self;
     struct validator *validator; /* NULL: answers are not validated */
 };

@@ -13,6 +13,7 @@
 #include "resolver/local.h"
 #include "resolver/pcache.h"
 #include "resolver/pending.h"
+#include "resolver/rebinding.h"
 #include "resolver/snapshot.h"
 #include "resolver/validator/validator.h"
 
@@ -29,6 +30,7 @@ struct engine {
     struct pending *pending;
     struct anchors *anchors; /* these two: NULL if nothing is validated */
     struct validator *validator;
+    struct rebinding *rebinding;
     struct snapshot *snapshot;
     struct rate *misses; /* by client network */
     ev_timer cache_timer;
@@ -101,10 +103,19 @@ static struct manner plain_manner(enum reason why)
     return (struct manner){.why = why, .cache = HTTP_MAX_AGE, .note = {.ede = -1}};
 }
 
+static struct manner filtered_manner(void)
+{
+    const struct reason_row *row = reason_row(REASON_REBINDING);
+    return (struct manner){
+        .why = REASON_REBINDING, .cache = HTTP_MAX_AGE, .note = {.ede = row->ede, .text = row->text}};
+}
+
 static void reply_plain(struct engine *e, struct http_stream *s, const struct dns_query *q,
                         const struct answer *a, enum reason why)
 {
     struct manner m = plain_manner(why);
+    if (a->head.flags & ANSWER_FILTERED)
+        m = filtered_manner();
     reply(e, s, q, a, &m);
 }
 
@@ -173,7 +184,11 @@ static bool from_shared_cache(struct engine *e, const struct answer_key *key, st
         return false;
     if (!answer_open(block, true, a) || answer_ttl_left(a, engine_now(e)) == 0)
         return false;
-    /* From before a reload: not validated then. */
+    /* From before a reload: asked, but not judged as we do now. */
+    struct dns_name name = {.len = (uint8_t)(key->len - ANSWER_KEY_REST)};
+    memcpy(name.wire, key->data, name.len);
+    if (!rebinding_accepts(e->rebinding, &name, a))
+        return false;
     bool unchecked = !(a->head.flags & ANSWER_CHECKED) && !(key->data[key->len - 1] & ANSWER_KEY_CD);
     if (unchecked && e->conf->dnssec.mode == CONF_VALIDATE)
         return false;
@@ -202,6 +217,16 @@ static void keep(void *self, const struct answer_key *key, struct bytes block, c
         return;
     pcache_put(e->pcache, key, block);
     cache_put(e->cache, bytes_of(key->data, key->len), block);
+}
+
+/* The inspection of pending. e->block is free: nothing waits in it for more than a call. */
+static struct bytes inspect(void *self, const struct dns_query *q, const struct answer *answer,
+                            struct bytes block)
+{
+    struct engine *e = self;
+    if (rebinding_accepts(e->rebinding, &q->name, answer))
+        return block;
+    return bytes_of(e->block, rebinding_instead(e->rebinding, q, answer, e->block, sizeof e->block));
 }
 
 /* A DO=1 question whose truth is signed gets the truth: a validator would call ours forged. */
@@ -385,14 +410,16 @@ static bool engine_open(struct engine *e, struct shm *shm)
     e->pcache = pcache_new(c->cache.memory, &shm->cache_hash);
     e->cache = cache_open(&(struct cache_options){
         .dir = c->state_dir, .size = c->cache.size, .generation = &shm->cache_generation});
+    e->rebinding = rebinding_new(c);
     e->misses = rate_new(c->limits.miss_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
     e->upstream = upstream_new(e->loop, c);
     if (e->upstream && validate(e))
         e->pending = pending_new(
             e->loop, e->upstream,
-            &(struct pending_options){.conf = c, .store = keep, .self = e, .validator = e->validator});
-    return e->pcache && e->cache && e->misses && e->snapshot && e->pending;
+            &(struct pending_options){
+                .conf = c, .store = keep, .inspect = inspect, .self = e, .validator = e->validator});
+    return e->pcache && e->cache && e->misses && e->rebinding && e->snapshot && e->pending;
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm)
@@ -423,6 +450,7 @@ void engine_free(struct engine **engine, bool clean)
     snapshot_free(&e->snapshot);
     cache_close(&e->cache, clean);
     pcache_free(&e->pcache);
+    rebinding_free(&e->rebinding);
     rate_free(&e->misses);
     free(e);
 }

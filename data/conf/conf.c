@@ -12,6 +12,7 @@
 
 #include "data/conf/load.h"
 #include "data/conf/resolv.h"
+#include "data/dns/name.h"
 
 enum { FILE_MAX_BYTES = 1 << 20, ARENA_LIMIT = 16 << 20, PATH_TEXT_MAX = 4096 };
 
@@ -197,6 +198,16 @@ static bool check_lists(const struct loader *l)
     return true;
 }
 
+static bool check_rebinding(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    struct dns_name name;
+    for (unsigned i = 0; i < c->rebinding.allow_count; i++)
+        if (!name_from_text(bytes_str(c->rebinding.allow[i]), &name))
+            return fail_entry(l, "rebinding.allow[#]", i, "is no domain name");
+    return true;
+}
+
 static bool check(const struct loader *l)
 {
     const struct conf *c = l->conf;
@@ -204,7 +215,7 @@ static bool check(const struct loader *l)
         return fail(l, "control", "longer than the 107 bytes a socket's path may have");
     if (c->cache.ttl_min > c->cache.ttl_max)
         return fail(l, "cache.ttl-max", "must not be less than cache.ttl-min");
-    return check_listen(l) && check_upstream(l) && check_lists(l);
+    return check_listen(l) && check_upstream(l) && check_rebinding(l) && check_lists(l);
 }
 
 /* ---- the whole ---- */

@@ -89,6 +89,12 @@ struct conf {
     } cache;
 
     struct {
+        bool protect;
+        const char *const *allow; /* domains that may have private addresses */
+        unsigned allow_count;
+    } rebinding;
+
+    struct {
         enum conf_validation mode;
         const char *anchors; /* NULL: the root's keys, built in */
         const char *const *negative;

@@ -82,10 +82,10 @@ void answer_key(const struct dns_query *q, struct answer_key *out)
 {
     uint8_t *at = out->data + q->name.len;
     name_lower_copy(out->data, q->name.wire, q->name.len);
-    put_u16(at, q->type);
+    put_u16(at, q->type); /* ANSWER_KEY_REST bytes */
     put_u16(at + 2, q->class);
     at[4] = (uint8_t)((q->edns.dnssec_ok ? ANSWER_KEY_DO : 0) | (q->flags & DNS_CD ? ANSWER_KEY_CD : 0));
-    out->len = (uint16_t)(q->name.len + 5);
+    out->len = (uint16_t)(q->name.len + ANSWER_KEY_REST);
 }
 
 bool answer_key_equal(const struct answer_key *a, const struct answer_key *b)

@@ -26,6 +26,7 @@ enum answer_flag {
     ANSWER_STEERED = 4,  /* made by us: never stored, cache-control private */
     ANSWER_SECURE = 8,   /* validated: AD is set for those who ask for it */
     ANSWER_CHECKED = 16, /* its verdict is known, and is not bogus */
+    ANSWER_FILTERED = 32 /* made by us instead of what upstream said: private addresses */
 };
 
 struct answer_head {
@@ -57,10 +58,11 @@ size_t answer_seal(const struct answer_head *head, const uint16_t *ttl_at, const
 bool answer_open(struct bytes block, bool verify, struct answer *out);
 
 enum { ANSWER_KEY_DO = 1, ANSWER_KEY_CD = 2 }; /* in a key's last byte */
+enum { ANSWER_KEY_REST = 5 };                  /* bytes of a key behind the name */
 /* What a cached or upstream question is looked up by: lower-cased name, type, class, DO, CD. */
 struct answer_key {
     uint16_t len;
-    uint8_t data[DNS_NAME_MAX + 5];
+    uint8_t data[DNS_NAME_MAX + ANSWER_KEY_REST];
 };
 void answer_key(const struct dns_query *q, struct answer_key *out);
 bool answer_key_equal(const struct answer_key *a, const struct answer_key *b);

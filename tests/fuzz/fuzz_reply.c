@@ -8,6 +8,7 @@
 
 #include "data/dns/answer.h"
 #include "data/dns/present.h"
+#include "data/dns/private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n == 0)
         return 0;
     assert(answer_open(bytes_of(block, n), true, &a));
+    (void)private_in_answer(&a);
     n = answer_render(&a, &q, NOW + 1, &note, out, a.wire.len + ANSWER_OPT_MAX);
     assert(n && n <= DNS_MSG_MAX && get_u16(out) == 7);
     assert(!q.edns.padded || !q.edns.present || n % 468 == 0 || n > DNS_MSG_MAX - 468);

@@ -45,7 +45,8 @@ class Site:
 
 # --- curl
 
-def test_curl_resolves_through_us(polynya, upstream, authority):
+def test_curl_resolves_through_us(make_polynya, upstream, authority):
+    polynya = make_polynya(upstream, rebinding={"allow": ["site.example"]})
     upstream.script("site.example", answer("A 127.0.0.1"), type="A")
     site = Site(authority.issue("site.example"))
     try:

@@ -72,7 +72,7 @@ static void open_pending(struct bench *b, enum fake_way way)
 {
     b->fake.way = way;
     b->upstream = upstream_new(b->loop, &b->conf);
-    struct pending_options options = {&b->conf, store, b, NULL};
+    struct pending_options options = {.conf = &b->conf, .store = store, .self = b};
     b->pending = pending_new(b->loop, b->upstream, &options);
     assert_non_null(b->pending);
 }
