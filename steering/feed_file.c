@@ -87,11 +87,10 @@ bool feed_is_file(const char *url)
     return bytes_starts_with(bytes_str(url), BYTES_LIT("file:"));
 }
 
-static uint64_t fingerprint_file(const char *url, const char *name, uint64_t before)
+uint64_t feed_file_fingerprint(const char *path, uint64_t before)
 {
-    char path[FEED_PATH_MAX];
     struct stat st;
-    if (!path_of(url, name, path) || stat(path, &st) != 0)
+    if (stat(path, &st) != 0)
         return before * 31 + 1;
     uint64_t facts[] = {before,
                         st.st_dev,
@@ -102,6 +101,12 @@ static uint64_t fingerprint_file(const char *url, const char *name, uint64_t bef
                         (uint64_t)st.st_ctim.tv_sec,
                         (uint64_t)st.st_ctim.tv_nsec};
     return hash_siphash(&(struct hash_key){0, 0}, facts, sizeof facts);
+}
+
+static uint64_t fingerprint_file(const char *url, const char *name, uint64_t before)
+{
+    char path[FEED_PATH_MAX];
+    return path_of(url, name, path) ? feed_file_fingerprint(path, before) : before * 31 + 1;
 }
 
 uint64_t feed_fingerprint(const char *url, uint64_t root_version)
@@ -139,6 +144,19 @@ void feed_watch_folder(struct feed_watch *w, const char *url)
         return;
     slash[slash == path] = '\0';
     inotify_add_watch(w->fd, path, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD);
+}
+
+void feed_watch_file(struct feed_watch *w, const char *path)
+{
+    char folder[FEED_PATH_MAX];
+    int n = snprintf(folder, sizeof folder, "%s", path);
+    char *slash = n > 0 && n < FEED_PATH_MAX ? strrchr(folder, '/') : NULL;
+    if (w->fd < 0 || !slash)
+        return;
+    slash[slash == folder] = '\0';
+    inotify_add_watch(w->fd, folder,
+                      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR |
+                          IN_MASK_ADD);
 }
 
 void feed_watch_drain(struct feed_watch *w)

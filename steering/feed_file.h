@@ -17,6 +17,8 @@ enum feed_end feed_file_read(const char *url, const char *name, size_t max, stru
 /* A value that is another one when any file that an update would read has been replaced or written to;
  * root_version is the newest root already known. 0 of other URLs. */
 uint64_t feed_fingerprint(const char *url, uint64_t root_version);
+/* The same of one file, mixed into before. A missing file has one, too. */
+uint64_t feed_file_fingerprint(const char *path, uint64_t before);
 
 /* inotify on folders. fd is readable when something happened in one of them; -1 if there is none to be had:
  * then only polling notices changes. */
@@ -28,6 +30,8 @@ void feed_watch_fini(struct feed_watch *w);
 /* Watches the folder behind url, and the one above it: folders are replaced as a whole, too. Call it again at
  * times: a folder that was not there, or another one by now, is then watched. */
 void feed_watch_folder(struct feed_watch *w, const char *url);
+/* The same for one file, whether it is there or not. */
+void feed_watch_file(struct feed_watch *w, const char *path);
 /* Reads away what there is. */
 void feed_watch_drain(struct feed_watch *w);
 

@@ -4,7 +4,7 @@
  * The counters are gdnsd's: an address that is down comes up after HEALTH_UP_AFTER successes in a row; one
  * that is up goes down after HEALTH_DOWN_AFTER failures, however far apart, unless HEALTH_CLEAR_AFTER
  * successes in a row clear them; the first result is the state. A failure counts only while the uplink is
- * known to work: that is for the prober to see to, see canary.h.
+ * known to work: that is for the prober to see to, see uplink.h.
  *
  * The table is one run of bytes, parallel to the addresses of one snapshot (view_mirror.address_first), and
  * carries that snapshot's checksum: it is never read with another one. It is host-endian, checksummed, and

@@ -13,6 +13,7 @@ struct lists {
     const struct conf *conf;
     struct shm *shm;
     struct feeds *feeds;
+    const struct lists_keeper *keeper; /* NULL: nobody keeps health */
     struct store *store;
     struct guard *guard;
     struct hash_key key; /* of the snapshots' tables of names */
@@ -145,7 +146,8 @@ static enum store_result put_offer(struct store_txn *t, const struct subscriptio
 }
 
 /* One transaction for all an update changes; o NULL: the snapshot alone. */
-static enum store_result commit(struct lists *l, const struct offer *o, unsigned which, struct bytes block)
+static enum store_result commit(struct lists *l, const struct offer *o, unsigned which, struct bytes block,
+                                struct bytes table)
 {
     struct store_txn *t;
     enum store_result result = store_write(l->store, &t);
@@ -156,28 +158,61 @@ static enum store_result commit(struct lists *l, const struct offer *o, unsigned
         result = put_offer(t, &l->sub[which], o);
     if (result == STORE_OK)
         result = state_put_view(t, block);
+    if (result == STORE_OK && table.len)
+        result = state_put_health(t, table);
     if (result == STORE_OK)
         return store_commit(t);
     store_abort(t);
     return result;
 }
 
+static bool stored(struct lists *l, enum store_result result)
+{
+    if (result == STORE_OK)
+        shm_bump(&l->shm->steering_generation);
+    else
+        log_error("steering.not-stored", "result=%d cause=\"%s\"", (int)result, store_error(l->store));
+    return result == STORE_OK;
+}
+
+/* The snapshot with the health of what is in it. */
+static bool store_snapshot(struct lists *l, const struct offer *o, unsigned which, struct bytes block,
+                           int64_t now)
+{
+    struct bytes table = {0};
+    if (l->keeper) {
+        table = l->keeper->prepare(l->keeper->self, block, now);
+        if (!table.len)
+            return stored(l, STORE_FAILED);
+    }
+    bool ok = stored(l, commit(l, o, which, block, table));
+    if (l->keeper)
+        l->keeper->settled(l->keeper->self, ok);
+    return ok;
+}
+
 static bool store_update(struct lists *l, const struct offer *o, unsigned which, int64_t now)
 {
     size_t len = 0;
     uint8_t *block = compile(l, o, which, now, &len);
-    if (!block) {
+    if (!block)
         log_error("steering.not-compiled", "text=\"out of memory, or the lists are too large together\"");
-        return false;
-    }
-    enum store_result result = commit(l, o, which, bytes_of(block, len));
+    bool ok = block && store_snapshot(l, o, which, bytes_of(block, len), now);
     free(block);
-    if (result != STORE_OK) {
-        log_error("steering.not-stored", "result=%d cause=\"%s\"", (int)result, store_error(l->store));
-        return false;
-    }
-    shm_bump(&l->shm->steering_generation);
-    return true;
+    return ok;
+}
+
+bool lists_put_health(struct lists *l, struct bytes table)
+{
+    struct store_txn *t;
+    enum store_result result = store_write(l->store, &t);
+    if (result != STORE_OK)
+        return stored(l, result);
+    result = state_put_health(t, table);
+    if (result == STORE_OK)
+        return stored(l, store_commit(t));
+    store_abort(t);
+    return stored(l, result);
 }
 
 static void tell_accepted(const struct subscription *s, const struct trust_result *r)
@@ -280,7 +315,17 @@ static bool start_subscriptions(struct lists *l, int64_t now)
     return true;
 }
 
-struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds, int64_t now)
+/* Before the first snapshot of this start takes its place. */
+static void restore(struct lists *l, int64_t now)
+{
+    struct view *view;
+    struct health *health;
+    if (l->keeper && state_load_snapshot(l->store, &view, &health) == STORE_OK)
+        l->keeper->restored(l->keeper->self, view, health, now);
+}
+
+struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds,
+                        const struct lists_keeper *keeper, int64_t now)
 {
     struct lists *l = calloc(1, sizeof *l + conf->steering.list_count * sizeof(struct subscription));
     if (!l)
@@ -288,12 +333,15 @@ struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *
     l->conf = conf;
     l->shm = shm;
     l->feeds = feeds;
+    l->keeper = keeper;
     l->pull = calloc(conf->steering.list_count + 1, sizeof *l->pull);
     random_fill(&l->key, sizeof l->key);
     l->guard = guard_new(conf->steering.deny, conf->steering.deny_count);
     if (!l->guard)
         log_error("steering.no-suffixes", "text=\"no public suffix list\"");
     l->store = l->guard && l->pull ? open_store(conf->state_dir) : NULL;
+    if (l->store)
+        restore(l, now);
     /* Even without any list there is a snapshot: an empty one takes back what an earlier config had. */
     if (l->store && start_subscriptions(l, now) && store_update(l, NULL, 0, now)) {
         set_metrics(l, now);

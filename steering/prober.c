@@ -5,6 +5,7 @@
 
 #include <ev.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "data/base/log.h"
 #include "steering/feed_file.h"
 #include "steering/lists.h"
+#include "steering/override_file.h"
+#include "steering/rounds.h"
 
 /* Seconds from a folder's change to reading it: a publisher writes several files. */
 #define SETTLE 0.2
@@ -22,6 +25,10 @@ struct prober {
     const struct conf *conf;
     struct feeds *feeds;
     struct lists *lists;
+    struct lists_keeper keeper;
+    struct ledger ledger;
+    struct rounds *rounds;
+    struct override_file overrides;
     void (*ready)(void *self);
     void *self;
     struct feed_watch watch;
@@ -36,8 +43,51 @@ static int64_t now_seconds(void)
     return clock_wall_ms() / 1000;
 }
 
+/* The health table and the snapshot it belongs to: lists.c stores both. */
+
+static void on_restored(void *self, struct view *view, struct health *health, int64_t now)
+{
+    ledger_restore(&((struct prober *)self)->ledger, view, health, now);
+}
+
+static struct bytes on_prepare(void *self, struct bytes snapshot, int64_t now)
+{
+    return ledger_prepare(&((struct prober *)self)->ledger, snapshot, now);
+}
+
+static void on_settled_snapshot(void *self, bool stored)
+{
+    struct prober *p = self;
+    struct roster *before;
+    uint32_t *from;
+    if (!stored) {
+        ledger_dropped(&p->ledger);
+        return;
+    }
+    ledger_stored(&p->ledger, &before, &from);
+    rounds_enter(p->rounds, before, from);
+    roster_free(&before);
+    free(from);
+}
+
+static bool on_table(void *self, struct bytes table)
+{
+    return lists_put_health(((struct prober *)self)->lists, table);
+}
+
+/* Files */
+
+static void read_overrides(struct prober *p)
+{
+    struct overrides *o;
+    if (override_file_read(&p->overrides, &o))
+        ledger_override(&p->ledger, o);
+}
+
 static void watch_folders(struct prober *p)
 {
+    if (p->overrides.path)
+        feed_watch_file(&p->watch, p->overrides.path);
     for (unsigned i = 0; i < p->conf->steering.list_count; i++)
         for (unsigned k = 0; k < p->conf->steering.lists[i].url_count; k++)
             feed_watch_folder(&p->watch, p->conf->steering.lists[i].urls[k]);
@@ -67,6 +117,7 @@ static void on_settled(struct ev_loop *loop, ev_timer *w, int events)
     struct prober *p = w->data;
     (void)loop, (void)events;
     watch_folders(p);
+    read_overrides(p);
     lists_update(p->lists, now_seconds(), false);
 }
 
@@ -84,6 +135,7 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
     ev_timer_set(w, poll_interval(p), 0.);
     ev_timer_start(loop, w);
     watch_folders(p);
+    read_overrides(p);
     lists_update(p->lists, now_seconds(), true);
     metric_count(METRIC_LOOP_TURNS);
 }
@@ -111,32 +163,56 @@ static void run_loop(struct prober *p, int signals)
     start_watchers(p, signals);
     /* Folders are watched before they are read for the first time: no change falls in between. */
     watch_folders(p);
+    read_overrides(p);
     lists_update(p->lists, now_seconds(), true);
     p->ready(p->self);
     ev_run(p->loop, 0);
     feed_watch_fini(&p->watch);
 }
 
-static int run(struct prober *p, struct shm *shm, int signals)
+static bool open_all(struct prober *p, struct shm *shm)
 {
     p->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-    if (p->loop)
-        p->feeds = feeds_new(p->loop, p->conf);
-    if (p->feeds)
-        p->lists = lists_new(p->conf, shm, p->feeds, now_seconds());
-    bool ok = p->lists != NULL;
-    if (ok)
-        run_loop(p, signals);
+    if (!p->loop)
+        return false;
+    ledger_init(&p->ledger, p->loop, p->conf);
+    p->feeds = feeds_new(p->loop, p->conf);
+    p->rounds = rounds_new(p->loop, p->conf, &p->ledger);
+    if (p->feeds && p->rounds)
+        p->lists = lists_new(p->conf, shm, p->feeds, &p->keeper, now_seconds());
+    if (!p->lists)
+        return false;
+    p->ledger.store = on_table;
+    p->ledger.store_self = p;
+    return true;
+}
+
+static void close_all(struct prober *p)
+{
+    rounds_free(&p->rounds);
+    ledger_fini(&p->ledger);
     lists_free(&p->lists);
     feeds_free(&p->feeds);
     if (p->loop)
         ev_loop_destroy(p->loop);
+}
+
+static int run(struct prober *p, struct shm *shm, int signals)
+{
+    bool ok = open_all(p, shm);
+    if (ok) {
+        run_loop(p, signals);
+        ledger_store_now(&p->ledger);
+    }
+    close_all(p);
     return ok ? 0 : 1;
 }
 
 int prober_run(const struct conf *conf, struct shm *shm, void (*ready)(void *self), void *self)
 {
     struct prober p = {.conf = conf, .ready = ready, .self = self};
+    p.overrides.path = conf->steering.overrides;
+    p.keeper = (struct lists_keeper){&p, on_restored, on_prepare, on_settled_snapshot};
     sigset_t ours, before;
     sigemptyset(&ours);
     sigaddset(&ours, SIGTERM);

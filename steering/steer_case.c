@@ -4,9 +4,6 @@
 
 #include "steering/pick.h"
 
-/* Until the prober stores what it proves, lists are believed where there is no table. */
-enum { BELIEVE_WITHOUT_TABLE = true };
-
 static const struct steer_word why_words[STEER_WHY_COUNT] = {
 #define STEER_WHY(id, name, text) [STEER_WHY_##id] = {name, text},
 #include "steering/steer_why.def"
@@ -83,7 +80,7 @@ void steer_case_init(struct steer_case *c, const struct view_site *site, const s
                      const struct steer_client *client, const uint8_t day_secret[32], int64_t now)
 {
     *c = (struct steer_case){.site = site, .health = health, .country = client->country, .now = now};
-    c->published = health ? health_head(health)->published : BELIEVE_WITHOUT_TABLE;
+    c->published = health && health_head(health)->published;
     c->fresh = health && health_is_fresh(health_head(health)->stored, now);
     c->everyone = client->everyone;
     find_scope(c);

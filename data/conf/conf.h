@@ -38,6 +38,12 @@ struct conf_list {
     bool allow_special_use;
 };
 
+/* A page of somebody else's that answers as long as our uplink works. */
+struct conf_canary {
+    const char *url;
+    struct ip address; /* len 0: as its name resolves */
+};
+
 /* All times in milliseconds, all sizes in bytes. */
 struct conf {
     const char *file;
@@ -116,6 +122,15 @@ struct conf {
             const char *ca_file; /* PEM, NULL: the system's CAs alone */
             uint64_t timeout;    /* of one document */
         } fetch;
+        struct {
+            bool mode;         /* false: nothing is probed, the lists' word decides */
+            uint64_t interval; /* between two probes of an address */
+            uint64_t timeout;  /* of one probe */
+            unsigned concurrency;
+            const char *ca_file; /* PEM, NULL: the system's CAs alone */
+            struct conf_canary *canaries;
+            unsigned canary_count;
+        } probe;
     } steering;
 
     struct {

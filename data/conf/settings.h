@@ -16,6 +16,7 @@ enum setting_kind {
     KIND_TIME,    /* "250ms", "30s", "12h", "1d" */
     KIND_PATH,    /* a file; relative ones are taken from the config file's folder */
     KIND_URL,     /* "file:FOLDER/", the same; "https://HOST/FOLDER/" */
+    KIND_PAGE,    /* "https://HOST/PATH" */
     KIND_PROXY,   /* "http://192.0.2.1:3128", "socks5h://proxy.example:1080" */
     KIND_URLPATH, /* "/dns-query" */
     KIND_USER,    /* a name of an account */
@@ -23,8 +24,10 @@ enum setting_kind {
     KIND_NAME,    /* [a-z0-9-]{1,32} */
     KIND_ADDRESS, /* "192.0.2.1:443", "[2001:db8::1]:443" */
     KIND_SERVER,  /* the same, port 53 unless given */
+    KIND_IP,      /* "192.0.2.1" */
     KIND_NET,     /* "192.0.2.0/24", or an address alone */
     KIND_BOOL,
+    KIND_SWITCH, /* "on", "off" */
     KIND_LEVEL,
     KIND_PROTOCOL,
     KIND_FORWARDED,

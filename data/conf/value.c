@@ -34,6 +34,7 @@ static const struct unit times[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
 static const char *const truths[] = {"false", "true", NULL};
+static const char *const switches[] = {"off", "on", NULL};
 static const char *const levels[] = {[LOG_LEVEL_ERROR] = "error",
                                      [LOG_LEVEL_WARN] = "warn",
                                      [LOG_LEVEL_INFO] = "info",
@@ -216,15 +217,30 @@ static const char *after_authority(const char *text)
     return uint_parse(bytes_of(text + 1, digits), 65535, &port) && port ? text + 1 + digits : NULL;
 }
 
-/* https://HOST/FOLDER/: documents' names are appended to it, so there is no query and no fragment. */
+/* The path of "https://HOST/PATH", with its slash or empty, without query and fragment; NULL if text is none.
+ */
+static const char *https_path(const char *text)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%+=@:,!$&'()*;";
+    if (strncmp(text, "https://", 8) != 0 || strlen(text) > URL_TEXT_MAX)
+        return NULL;
+    const char *path = after_authority(text + 8);
+    return path && (!*path || *path == '/') && path[strspn(path, allowed)] == '\0' ? path : NULL;
+}
+
+static bool page_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s;
+    return https_path(text) && text_store(text, env, at);
+}
+
+/* https://HOST/FOLDER/: documents' names are appended to it. */
 static bool https_parse(const char *text, const struct value_env *env, void *at)
 {
-    const char *path = after_authority(text + strlen("https://"));
-    if (!path || (*path && *path != '/') || strlen(text) > URL_TEXT_MAX)
-        return false;
-    size_t n = strlen(path);
-    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%+=@:,!$&'()*;") !=
-        n)
+    const char *path = https_path(text);
+    size_t n = path ? strlen(path) : 0;
+    if (!path)
         return false;
     const char *url = arena_printf(env->arena, "%s%s", text, n && path[n - 1] == '/' ? "" : "/");
     return url && text_store(url, env, at);
@@ -377,6 +393,26 @@ static void address_format(const struct setting *s, const void *at, struct write
     writer_printf(w, "\"%s\"", text);
 }
 
+static bool ip_value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
+    (void)s, (void)env;
+    struct ip ip;
+    if (!ip_parse(bytes_str(text), &ip))
+        return false;
+    memcpy(at, &ip, sizeof ip);
+    return true;
+}
+
+static void ip_value_format(const struct setting *s, const void *at, struct writer *w)
+{
+    (void)s;
+    char text[IP_TEXT_MAX];
+    struct ip ip;
+    memcpy(&ip, at, sizeof ip);
+    ip_format(&ip, text);
+    writer_printf(w, "\"%s\"", text);
+}
+
 static bool net_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
 {
     (void)s, (void)env;
@@ -407,6 +443,7 @@ static const struct kind kinds[] = {
     [KIND_TIME] = {"a time such as 250ms, 30s or 12h", number_parse, number_format, times, NULL},
     [KIND_PATH] = {"the path of a file", path_parse, text_format, NULL, NULL},
     [KIND_URL] = {"file:FOLDER/ or https://HOST/FOLDER/", url_parse, text_format, NULL, NULL},
+    [KIND_PAGE] = {"a page such as https://www.example.org/", page_parse, text_format, NULL, NULL},
     [KIND_PROXY] = {"a proxy such as http://192.0.2.1:3128 or socks5h://proxy.example:1080", proxy_parse,
                     text_format, NULL, NULL},
     [KIND_URLPATH] = {"a path such as /dns-query, of letters, digits and -._~/", urlpath_parse, text_format,
@@ -418,10 +455,13 @@ static const struct kind kinds[] = {
                       address_format, NULL, NULL},
     [KIND_SERVER] = {"an IP address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53", server_parse,
                      address_format, NULL, NULL},
+    [KIND_IP] = {"an IP address such as 192.0.2.1 or 2001:db8::1", ip_value_parse, ip_value_format, NULL,
+                 NULL},
     [KIND_NET] =
         {"an address or a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
          net_parse, net_format, NULL, NULL},
     [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
+    [KIND_SWITCH] = {"on or off", word_parse, word_format, NULL, switches},
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},
     [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
@@ -452,6 +492,8 @@ bool value_present(const struct setting *s, const void *at)
     sa_family_t family = AF_UNSPEC;
     if (kinds[s->kind].format == text_format)
         return text_load(at) != NULL;
+    if (s->kind == KIND_IP)
+        return ((const struct ip *)at)->len != 0;
     if (kinds[s->kind].format != address_format)
         return true;
     memcpy(&family, at, sizeof family);

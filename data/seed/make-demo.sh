@@ -5,7 +5,8 @@
 #
 # Lists and registrations expire within days, hence no signed list is kept: this runs at every start of the demo.
 # With DEMO=FOLDER, keys and root are taken from there, and made if there are none: then it is the whole path
-# from nothing to a list, by `polynya` alone. Versions are the seconds of now, so they only ever grow.
+# from nothing to a list, by `polynya` alone. MIRROR_PORT is where the mirrors listen (443).
+# Versions are the seconds of now, so they only ever grow.
 set -eu
 [ $# = 1 ] || { echo "usage: make-demo.sh FOLDER" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,6 +14,7 @@ polynya=$(cd "${POLYNYA_BUILD:-$here/../../build}" && pwd)/polynya
 demo=${DEMO:-$here/demo}
 list=$1
 version=$(date +%s)
+port=${MIRROR_PORT:-443}
 
 # Once: the keys of the three roles and of the outlet, and the root that names the roles.
 if [ ! -e "$demo/root-1.json" ]; then
@@ -29,7 +31,7 @@ cp "$demo/root-1.json" "$list/root-1.json"
 
 # The outlet says where its mirrors are.
 "$polynya" registration new news.example --name @ --name www --seq "$version" \
-    --mirror m1,127.0.0.2,alpn=h2,alpn=http/1.1 --mirror m2,127.0.0.3,alpn=h2,alpn=http/1.1 \
+    --mirror "m1,127.0.0.2,port=$port,alpn=h2,alpn=http/1.1" --mirror "m2,127.0.0.3,port=$port,alpn=h2,alpn=http/1.1" \
     --key "$demo/keys/outlet.key" --out "$list/registrations/news.example.json" --replace
 "$polynya" registration check "$list/registrations/news.example.json" --key "$demo/keys/outlet.pub" --allow-special-use
 

@@ -23,8 +23,9 @@ LAYERS = [
     ["resolver"],
 ]
 
-# Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock.
-PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "rpz", "registry", "view"]
+# Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock. What belongs to
+# them and reads files is called ..._file.
+PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "roster", "rpz", "registry", "view"]
 ROLES = ["feed", "prober", "registrar", "fleet"]
 IMPURE_INCLUDES = re.compile(r'"(resolver/|data/store/|data/base/clock|data/base/log)|<(ev|curl/|sys/socket|lmdb|hiredis)')
 IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", "rand", "arc4random", "RAND_bytes",
@@ -50,6 +51,11 @@ findings = []
 
 def finding(where, what):
     findings.append(f"{where}: {what}")
+
+
+def is_pure(path, name):
+    return folder_of(path) == "steering" and not name.endswith("_file") and any(
+        name == p or name.startswith(p + "_") for p in PURE)
 
 
 def sources():
@@ -141,7 +147,7 @@ def check_includes(files):
 def check_pure_includes(files):
     for path in files:
         name = path.rsplit("/", 1)[1][:-2]
-        if folder_of(path) != "steering" or not any(name == p or name.startswith(p + "_") for p in PURE):
+        if not is_pure(path, name):
             continue
         for number, text in includes_of(path):
             role = re.fullmatch(r'"steering/(\w+)\.h"', text)
@@ -206,7 +212,7 @@ def check_imports(path, wanted):
         if used and path not in allowed:
             finding(path, f"uses {used[0]}: {what} belongs to {' and '.join(allowed)} alone")
     name = path.rsplit("/", 1)[1][:-2]
-    if folder_of(path) == "steering" and any(name == p or name.startswith(p + "_") for p in PURE):
+    if is_pure(path, name):
         for call in sorted(wanted & IMPURE_CALLS):
             finding(path, f"calls {call} in a file that must stay pure")
 

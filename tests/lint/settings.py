@@ -19,7 +19,7 @@ KINDS = {
     "NAME": r"Ar name", "ADDRESS": r"Ar address : Ns Ar port", "SERVER": r"Ar address Ns Op : Ns Ar port",
     "BOOL": r"Cm true | false", "LEVEL": r"Cm error | warn | info | debug", "PROTOCOL": r"Cm https | http",
     "FORWARDED": r"Cm x\-forwarded\-for | forwarded | none",
-    "NET": r"Ar network", "DNSSEC": r"Cm honour | override",
+    "NET": r"Ar network", "IP": r"Ar address", "PAGE": r"Ar url", "SWITCH": r"Cm on | off", "DNSSEC": r"Cm honour | override",
     "VALIDATION": r"Cm validate | log | off",
 }
 

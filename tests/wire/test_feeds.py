@@ -64,7 +64,7 @@ def follow(make_polynya, truth, publisher, other, authority):
     """A daemon that follows the URLs given, and the other list."""
     def start(*feeds, **steering):
         first = publisher.config()["lists"][0] | {"urls": [f if isinstance(f, str) else f.url for f in feeds]}
-        base = {"lists": [first, *other.config("other")["lists"]], "poll": "1s",
+        base = publisher.config() | {"lists": [first, *other.config("other")["lists"]], "poll": "1s",
                 "fetch": {"ca-file": str(authority.cert), "timeout": "20s"}}
         return make_polynya(truth, steering=merge(base, steering))
     return start
@@ -365,7 +365,7 @@ def test_a_bad_registration_costs_that_site_only(make_polynya, truth, serve, tmp
     p.publish()
     add_site(p, domain, change)
     first = p.config()["lists"][0] | {"urls": [serve(p.list).url]}
-    daemon = make_polynya(truth, steering={"lists": [first, *other.config("other")["lists"]],
+    daemon = make_polynya(truth, steering=p.config() | {"lists": [first, *other.config("other")["lists"]],
                                            "fetch": {"ca-file": str(authority.cert)}})
     line = assert_refused(daemon, ca, why, event="site-refused")
     assert f"domain={domain}" in str(line)

@@ -503,8 +503,8 @@ def test_first_list_wins(make_polynya, truth, tmp_path, ca):
     two.site("other.example", "m1,127.0.0.13")
     for p in (one, two):
         p.publish()
-    lists = one.config("first")["lists"] + two.config("second")["lists"]
-    daemon = make_polynya(truth, steering={"lists": lists})
+    first, second = one.config("first"), two.config("second")
+    daemon = make_polynya(truth, steering=first | {"lists": first["lists"] + second["lists"]})
     assert answers_of(daemon, ca) == {"127.0.0.11"}
     assert answers_of(daemon, ca, "other.example") == {"127.0.0.13"}
 

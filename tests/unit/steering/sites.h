@@ -15,6 +15,7 @@
 #include "data/list/list.h"
 #include "data/list/registration.h"
 #include "steering/steer.h"
+#include "table.h"
 
 enum { NOW = 1795500000, LIST_EXPIRES = NOW + 3600, SITE_EXPIRES = 1798000000 };
 
@@ -90,25 +91,12 @@ static inline struct steer_client client_at(const char *ip, const char *country)
     return c;
 }
 
-/* A table for v: record i for address i; those beyond count are unknown. */
+/* A table for v, of NOW unless head says otherwise: see table.h. */
 static inline struct health *health_of(const struct view *v, struct health_head head,
                                        const struct health_record *r, uint32_t count)
 {
-    size_t len = sizeof head + view_address_count(v) * sizeof *r;
-    uint8_t *block = calloc(1, len);
-    assert_non_null(block);
-    assert_true(count <= view_address_count(v));
-    head.view = view_checksum(v);
-    head.count = view_address_count(v);
     head.stored = head.stored ? head.stored : NOW;
-    head.interval = head.interval ? head.interval : 30;
-    memcpy(block, &head, sizeof head);
-    if (count)
-        memcpy(block + sizeof head, r, count * sizeof *r);
-    health_seal(block);
-    struct health *h = health_open(block, len);
-    assert_non_null(h);
-    return h;
+    return table_of(v, head, r, count);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The policy zone: which names stand in it, what it says of them, and when its serial moves. */
 #include "signing.h"
+#include "table.h"
 
 #include "steering/rpz.h"
 
@@ -81,8 +82,10 @@ static struct rpz_zone choose(struct fixture *f, const char *country)
     struct rpz_zone z;
     size_t lists;
     compile(f);
-    assert_true(
-        rpz_choose(f->view, NULL, view_lists(f->view, &lists), &f->origin, country, NOW, &f->w.arena, &z));
+    struct health *h = table_of(f->view, (struct health_head){.published = 1, .stored = NOW}, NULL, 0);
+    const struct view_list *list = view_lists(f->view, &lists);
+    assert_true(rpz_choose(f->view, h, list, &f->origin, country, NOW, &f->w.arena, &z));
+    health_free(&h);
     return z;
 }
 

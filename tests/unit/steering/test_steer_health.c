@@ -111,6 +111,14 @@ static void only_what_is_proved_is_answered(void **state)
     is_answered(cases, sizeof cases / sizeof *cases);
 }
 
+static void nothing_is_proved_without_a_table(void **state)
+{
+    (void)state;
+    struct world w = {.view = build(&(struct site){.mirrors = TWO})};
+    assert_int_equal(decide(&w).outcome, STEER_TRUTH);
+    world_end(&w);
+}
+
 static void nothing_is_proved_by_an_old_table(void **state)
 {
     (void)state;
@@ -527,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_proved_is_answered),
+        cmocka_unit_test(nothing_is_proved_without_a_table),
         cmocka_unit_test(nothing_is_proved_by_an_old_table),
         cmocka_unit_test(published_health_alone_decides_where_nothing_is_probed),
         cmocka_unit_test(lists_and_probes_both_count),

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of what is known of every address: see ledger.h. */
+#include "steering/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/base/clock.h"
+#include "data/base/log.h"
+#include "data/base/metric.h"
+
+/* Seconds from one storing to the next: at least, and at most. */
+#define STORE_MIN 0.5
+#define STORE_MAX 60.
+
+static int64_t now_seconds(void)
+{
+    return clock_wall_ms() / 1000;
+}
+
+/* Storing */
+
+static void store_in(struct ledger *l, ev_tstamp after)
+{
+    ev_timer_stop(l->loop, &l->due);
+    ev_timer_set(&l->due, after > 0. ? after : 0., 0.);
+    ev_timer_start(l->loop, &l->due);
+}
+
+void ledger_store_now(struct ledger *l)
+{
+    if (!l->roster || !l->store)
+        return;
+    l->roster->head->stored = now_seconds();
+    l->stored_at = ev_now(l->loop);
+    l->dirty = !l->store(l->store_self, roster_seal(l->roster));
+    store_in(l, l->dirty ? STORE_MIN : STORE_MAX);
+}
+
+static void on_due(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop, (void)events;
+    ledger_store_now(w->data);
+}
+
+static void mark_dirty(struct ledger *l)
+{
+    if (l->dirty)
+        return;
+    l->dirty = true;
+    store_in(l, l->stored_at + STORE_MIN - ev_now(l->loop));
+}
+
+void ledger_init(struct ledger *l, struct ev_loop *loop, const struct conf *conf)
+{
+    *l = (struct ledger){.loop = loop, .conf = conf};
+    ev_init(&l->due, on_due);
+    l->due.data = l;
+}
+
+void ledger_fini(struct ledger *l)
+{
+    if (l->loop)
+        ev_timer_stop(l->loop, &l->due);
+    ledger_dropped(l);
+    roster_free(&l->roster);
+    override_free(&l->overrides);
+}
+
+/* Counting */
+
+static void count_states(const struct ledger *l)
+{
+    uint64_t count[HEALTH_DOWN + 1] = {0}, forced = 0;
+    for (uint32_t i = 0; i < l->roster->count; i++) {
+        count[l->roster->record[i].state]++;
+        forced += l->roster->record[i].forced != HEALTH_NOT_FORCED;
+    }
+    metric_set(METRIC_ADDRESSES_UP, count[HEALTH_UP]);
+    metric_set(METRIC_ADDRESSES_DOWN, count[HEALTH_DOWN]);
+    metric_set(METRIC_ADDRESSES_UNKNOWN, count[HEALTH_UNKNOWN]);
+    metric_set(METRIC_ADDRESSES_FORCED, forced);
+}
+
+/* First results come in crowds, and say nothing new. */
+static void tell_change(const struct ledger *l, uint32_t i, enum health_state before)
+{
+    const struct roster_entry *e = &l->roster->entry[i];
+    const struct health_record *r = &l->roster->record[i];
+    char domain[DNS_NAME_TEXT_MAX], address[IP_TEXT_MAX];
+    name_to_text(&e->site->domain, domain);
+    ip_format(&view_mirror_addresses(e->mirror)[e->address], address);
+    if (before == HEALTH_UNKNOWN)
+        log_debug("mirror.first", "site=%s mirror=%s address=%s failure=%s", domain, e->mirror->id, address,
+                  probe_failure_name(r->failure));
+    else if (r->state == HEALTH_UP)
+        log_info("mirror.up", "site=%s mirror=%s address=%s", domain, e->mirror->id, address);
+    else
+        log_info("mirror.down", "site=%s mirror=%s address=%s failure=%s", domain, e->mirror->id, address,
+                 probe_failure_name(r->failure));
+}
+
+void ledger_count(struct ledger *l, uint32_t i, bool success, enum probe_failure failure)
+{
+    struct health_record *r = &l->roster->record[i], before = *r;
+    if (!success)
+        r->failure = (uint8_t)failure;
+    if (health_count(r, success, now_seconds())) {
+        tell_change(l, i, before.state);
+        count_states(l);
+    }
+    before.checked = r->checked;
+    if (memcmp(&before, r, sizeof before) != 0)
+        mark_dirty(l);
+}
+
+void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum health_alpn alpn)
+{
+    struct health_record *r = &l->roster->record[i];
+    if (certificate_ends)
+        r->certificate_ends = certificate_ends;
+    if (!alpn || alpn == r->alpn)
+        return;
+    r->alpn = (uint8_t)alpn;
+    mark_dirty(l);
+}
+
+void ledger_set_uplink(struct ledger *l, enum health_uplink state)
+{
+    l->roster->head->uplink = (uint8_t)state;
+    mark_dirty(l);
+}
+
+void ledger_override(struct ledger *l, struct overrides *o)
+{
+    override_free(&l->overrides);
+    l->overrides = o;
+    if (!l->roster || override_apply(o, l->roster->view, l->roster->record) == 0)
+        return;
+    count_states(l);
+    mark_dirty(l);
+}
+
+/* From snapshot to snapshot */
+
+void ledger_restore(struct ledger *l, struct view *view, struct health *health, int64_t now)
+{
+    l->roster = roster_new(view);
+    if (!l->roster)
+        view_free(&view);
+    else if (health)
+        roster_resume(l->roster, health, now);
+    health_free(&health);
+}
+
+static struct roster *roster_of(struct bytes snapshot)
+{
+    uint8_t *block = malloc(snapshot.len + 1);
+    if (block)
+        memcpy(block, snapshot.data, snapshot.len);
+    struct view *view = block ? view_open(block, snapshot.len) : NULL;
+    struct roster *r = view ? roster_new(view) : NULL;
+    if (!view)
+        free(block);
+    else if (!r)
+        view_free(&view);
+    return r;
+}
+
+static bool inherit(struct ledger *l)
+{
+    if (!l->roster)
+        return true;
+    l->next_from = calloc((size_t)l->next->count + 1, sizeof *l->next_from);
+    if (!l->next_from || !roster_match(l->next, l->roster, l->next_from))
+        return false;
+    roster_inherit(l->next, l->roster, l->next_from);
+    return true;
+}
+
+struct bytes ledger_prepare(struct ledger *l, struct bytes snapshot, int64_t now)
+{
+    l->next = roster_of(snapshot);
+    if (!l->next || !inherit(l)) {
+        ledger_dropped(l);
+        return (struct bytes){0};
+    }
+    l->next->head->published = !l->conf->steering.probe.mode;
+    if (l->next->head->published)
+        l->next->head->uplink = HEALTH_UPLINK_UNKNOWN;
+    l->next->head->interval = (uint32_t)((l->conf->steering.probe.interval + 999) / 1000);
+    l->next->head->stored = now;
+    override_apply(l->overrides, l->next->view, l->next->record);
+    return roster_seal(l->next);
+}
+
+void ledger_stored(struct ledger *l, struct roster **before, uint32_t **from)
+{
+    *before = l->roster;
+    *from = l->next_from;
+    l->roster = l->next;
+    l->next = NULL;
+    l->next_from = NULL;
+    l->dirty = false;
+    l->stored_at = ev_now(l->loop);
+    count_states(l);
+    store_in(l, STORE_MAX);
+}
+
+void ledger_dropped(struct ledger *l)
+{
+    roster_free(&l->next);
+    free(l->next_from);
+    l->next_from = NULL;
+}
