@@ -29,7 +29,7 @@ static struct tls_server *load_tls(const struct conf *conf, const struct ticket_
 static bool needs_tls(const struct conf *conf)
 {
     for (unsigned i = 0; i < conf->listen_count; i++)
-        if (conf->listen[i].protocol == CONF_HTTPS)
+        if (conf->listen[i].protocol != CONF_HTTP)
             return true;
     return false;
 }

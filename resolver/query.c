@@ -257,6 +257,15 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
         reply_error(e, x->stream, &x->q, why);
 }
 
+/* Where there is no HTTP to say it, the RCODE does. */
+static void refuse(struct engine *e, struct http_stream *s, const struct dns_query *q, enum reason why)
+{
+    if (s->protocol->dns)
+        reply_error(e, s, q, why);
+    else
+        http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
+}
+
 /* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
 static bool may_miss(struct engine *e, const struct http_stream *s)
 {
@@ -267,7 +276,7 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
                 const struct answer_key *key, struct bytes steered, const struct steer_text *note)
 {
     if (!may_miss(e, s)) {
-        http_fail(s, REASON_RATE, NULL);
+        refuse(e, s, q, REASON_RATE);
         return;
     }
     struct waiting *x = http_alloc(s, sizeof *x);
@@ -313,12 +322,27 @@ static void serve_dns(struct engine *e, struct http_stream *s, const struct http
     enum reason why = doh_message(r, e->message, &message);
     if (why == REASON_OK)
         why = query_parse(message, &q);
+    /* Connections are HTTP's affair (RFC 8484 says nothing else). */
+    q.edns.keepalive = false;
     if (why == REASON_OK)
         resolve(e, s, &q, raw);
     else if (reason_row(why)->http == 200)
         reply_error(e, s, &q, why);
     else
-        http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
+        refuse(e, s, &q, why);
+}
+
+void engine_message(struct engine *e, struct http_stream *s, struct bytes message, enum reason refused)
+{
+    struct dns_query q;
+    enum reason why = query_parse(message, &q);
+    q.edns.idle = s->idle;
+    if (why == REASON_HTTP_BAD_DNS)
+        http_fail(s, why, NULL);
+    else if (why != REASON_OK || refused != REASON_OK)
+        reply_error(e, s, &q, refused != REASON_OK ? refused : why);
+    else
+        resolve(e, s, &q, false);
 }
 
 bool engine_request(struct engine *e, struct http_stream *s, const struct http_request *r)

@@ -23,6 +23,8 @@ struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct 
 void engine_free(struct engine **e, bool clean);
 /* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */
 bool engine_request(struct engine *e, struct http_stream *s, const struct http_request *r);
+/* Serves a DNS message that came without HTTP; refused: REASON_OK, or why it gets no answer but an RCODE. */
+void engine_message(struct engine *e, struct http_stream *s, struct bytes message, enum reason refused);
 
 /* For the admin listener. */
 void engine_cache_usage(struct engine *e, struct cache_usage *out);

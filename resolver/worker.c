@@ -26,7 +26,7 @@ struct worker {
     struct engine *engine;
     struct admin *metrics, *control;
     struct proxies proxies;
-    struct http_handler public_handler, metrics_handler, control_handler;
+    struct http_handler public_handler, dns_handler, metrics_handler, control_handler;
     struct page page;
     ev_signal stop[2];
     ev_timer drain_timer;
@@ -43,6 +43,12 @@ static void public_request(void *self, struct http_stream *s, const struct http_
         page_respond(&w->page, s, r);
     else
         http_fail(s, REASON_HTTP_NOT_FOUND, NULL);
+}
+
+static void public_message(void *self, struct http_stream *s, struct bytes message, enum reason refused)
+{
+    struct worker *w = self;
+    engine_message(w->engine, s, message, refused);
 }
 
 static void leave(struct worker *w)
@@ -154,6 +160,7 @@ static bool listen_public(struct worker *w)
 {
     struct front_limits limits = public_limits(w->env->conf);
     w->public_handler = (struct http_handler){.self = w, .request = public_request};
+    w->dns_handler = (struct http_handler){.self = w, .message = public_message};
     w->front = front_new(w->loop, &limits);
     bool ok = w->front != NULL;
     w->proxies = proxies_of(w->env->conf);
@@ -161,8 +168,8 @@ static bool listen_public(struct worker *w)
         front_trust(w->front, &w->proxies);
     for (unsigned i = 0; ok && i < w->env->socket_count; i++) {
         const struct worker_socket *s = &w->env->sockets[i];
-        ok =
-            front_listen(w->front, s->fd, s->protocol == CONF_HTTPS ? w->env->tls : NULL, &w->public_handler);
+        ok = front_listen(w->front, s->fd, s->protocol == CONF_HTTP ? NULL : w->env->tls,
+                          s->protocol == CONF_TLS ? &w->dns_handler : &w->public_handler);
     }
     return ok;
 }

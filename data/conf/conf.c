@@ -169,8 +169,8 @@ static bool check_listen(const struct loader *l)
                 return fail_entry(l, "listen[#].address", i, "is listened to already");
         if (c->metrics.enabled && sock_addr_equal(&c->listen[i].address, &c->metrics.address))
             return fail(l, "metrics.address", "is listened to already");
-        if (c->listen[i].protocol == CONF_HTTPS && c->tls.count == 0)
-            return fail_entry(l, "listen[#].address", i, "https needs an entry in tls.certificates");
+        if (c->listen[i].protocol != CONF_HTTP && c->tls.count == 0)
+            return fail_entry(l, "listen[#].address", i, "https and tls need an entry in tls.certificates");
     }
     return true;
 }

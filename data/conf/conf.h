@@ -10,7 +10,7 @@
 #include "data/base/log.h"
 #include "data/base/text.h"
 
-enum conf_protocol { CONF_HTTPS, CONF_HTTP };
+enum conf_protocol { CONF_HTTPS, CONF_HTTP, CONF_TLS };
 enum conf_forwarded { CONF_X_FORWARDED_FOR, CONF_FORWARDED, CONF_FORWARDED_NONE };
 enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
 enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF };

@@ -40,7 +40,8 @@ static const char *const levels[] = {[LOG_LEVEL_ERROR] = "error",
                                      [LOG_LEVEL_INFO] = "info",
                                      [LOG_LEVEL_DEBUG] = "debug",
                                      NULL};
-static const char *const protocols[] = {[CONF_HTTPS] = "https", [CONF_HTTP] = "http", NULL};
+static const char *const protocols[] = {
+    [CONF_HTTPS] = "https", [CONF_HTTP] = "http", [CONF_TLS] = "tls", NULL};
 static const char *const headers[] = {[CONF_X_FORWARDED_FOR] = "x-forwarded-for",
                                       [CONF_FORWARDED] = "forwarded",
                                       [CONF_FORWARDED_NONE] = "none",
@@ -463,7 +464,7 @@ static const struct kind kinds[] = {
     [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
     [KIND_SWITCH] = {"on or off", word_parse, word_format, NULL, switches},
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
-    [KIND_PROTOCOL] = {"https or http", word_parse, word_format, NULL, protocols},
+    [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, NULL, protocols},
     [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},

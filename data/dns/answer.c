@@ -132,6 +132,8 @@ static size_t finish(struct writer *w, const struct dns_query *q, uint16_t rcode
                                .dnssec_ok = q->edns.dnssec_ok,
                                .ede = note ? note->ede : -1,
                                .text = note ? bytes_str(note->text) : BYTES_NONE,
+                               .keepalive = q->edns.keepalive,
+                               .idle = q->edns.idle,
                                .block = q->edns.padded ? EDNS_BLOCK_ANSWER : 0};
         edns_write(w, &e);
         if (!w->full)

@@ -24,8 +24,10 @@ bool edns_read(uint16_t class, uint32_t ttl, struct bytes rdata, struct dns_edns
     *out = (struct dns_edns){
         .present = true, .dnssec_ok = ttl & DO_BIT, .version = (uint8_t)(ttl >> 16), .udp_size = class};
     struct edns_option option;
-    while (edns_next(&rdata, &option))
+    while (edns_next(&rdata, &option)) {
         out->padded |= option.code == EDNS_PADDING;
+        out->keepalive |= option.code == EDNS_KEEPALIVE;
+    }
     return rdata.len == 0;
 }
 
@@ -68,6 +70,9 @@ void edns_write(struct writer *w, const struct edns_reply *e)
     bool ede = e->ede >= 0 && len + OPTION_HEAD + 2 + text <= DNS_MSG_MAX;
     if (ede)
         len += OPTION_HEAD + 2 + text;
+    bool keepalive = e->keepalive && len + OPTION_HEAD + 2 <= DNS_MSG_MAX;
+    if (keepalive)
+        len += OPTION_HEAD + 2;
     bool padded = e->block && len + OPTION_HEAD <= DNS_MSG_MAX;
     size_t padding = padded ? padding_for(len + OPTION_HEAD, e->block) : 0;
     if (padded)
@@ -90,6 +95,11 @@ void edns_write(struct writer *w, const struct edns_reply *e)
         if (text)
             memcpy(at + 2, e->text.data, text);
         at += 2 + text;
+    }
+    if (keepalive) {
+        at = put_option(at, EDNS_KEEPALIVE, 2);
+        put_u16(at, e->idle);
+        at += 2;
     }
     if (padded)
         memset(put_option(at, EDNS_PADDING, padding), 0, padding);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* EDNS(0) (RFC 6891): the OPT RR read and written, with padding (RFC 7830, RFC 8467) and EDE (RFC 8914).
+/* EDNS(0) (RFC 6891): the OPT RR read and written, with padding (RFC 7830, RFC 8467), EDE (RFC 8914)
+ * and edns-tcp-keepalive (RFC 7828).
  *
  * Options we do not use are skipped by length; client subnet is one of them, so it is never kept nor
  * forwarded. */
@@ -10,7 +11,13 @@
 
 struct dns_edns;
 
-enum edns_option_code { EDNS_CLIENT_SUBNET = 8, EDNS_COOKIE = 10, EDNS_PADDING = 12, EDNS_EDE = 15 };
+enum edns_option_code {
+    EDNS_CLIENT_SUBNET = 8,
+    EDNS_COOKIE = 10,
+    EDNS_KEEPALIVE = 11,
+    EDNS_PADDING = 12,
+    EDNS_EDE = 15
+};
 /* The UDP size we offer; block sizes of RFC 8467 4.1; how much EXTRA-TEXT is sent. */
 enum { EDNS_UDP_SIZE = 1232, EDNS_BLOCK_QUERY = 128, EDNS_BLOCK_ANSWER = 468, EDNS_TEXT_MAX = 256 };
 /* Bytes of an OPT without options. */
@@ -38,7 +45,9 @@ struct edns_reply {
     bool dnssec_ok;
     int ede;           /* INFO-CODE, -1 for none */
     struct bytes text; /* EXTRA-TEXT, cut at EDNS_TEXT_MAX */
-    uint16_t block;    /* pads the whole message to a multiple of this; 0: no padding */
+    bool keepalive;    /* tells idle, in tenths of a second (RFC 7828) */
+    uint16_t idle;
+    uint16_t block; /* pads the whole message to a multiple of this; 0: no padding */
 };
 
 /* Appends the OPT to the message that w holds from its start. The message never exceeds 65535 bytes: EDE,

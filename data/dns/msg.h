@@ -63,7 +63,9 @@ enum dns_rcode {
 struct dns_edns {
     bool present;
     bool dnssec_ok;
-    bool padded; /* a padding option was there: pad the answer (RFC 7830 4) */
+    bool padded;    /* a padding option was there: pad the answer (RFC 7830 4) */
+    bool keepalive; /* edns-tcp-keepalive was there: tell how long a connection may be idle (RFC 7828) */
+    uint16_t idle;  /* that, in tenths of a second; whoever knows the transport sets it */
     uint8_t version;
     uint16_t udp_size;
 };

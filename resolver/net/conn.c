@@ -468,7 +468,7 @@ static bool sniff(struct conn *c, const uint8_t **data, size_t *n)
 
 static bool take_input(struct conn *c, const uint8_t *data, size_t n)
 {
-    if (!c->protocol && !sniff(c, &data, &n))
+    if (!c->protocol && !(c->handler->message ? start(c, false) : sniff(c, &data, &n)))
         return false;
     if (c->protocol && n && !c->closing)
         feed(c, data, n);
@@ -503,15 +503,12 @@ static bool wants_input(const struct conn *c)
 static bool end_of_input(struct conn *c)
 {
     c->eof = true;
+    bool more = c->protocol && c->protocol->eof(c->self);
     /* A client that has said all it had to say still wants the rest of its answer. */
-    if (c->left || c->blocked) {
-        c->closing = true;
-        watch(c, EV_WRITE);
-        return true;
-    }
-    if (!c->protocol || !c->protocol->eof(c->self))
+    if (!more && !c->left && !c->blocked)
         return false;
-    watch(c, c->io.events & EV_WRITE);
+    c->closing = !more;
+    watch(c, more ? c->io.events & EV_WRITE : EV_WRITE);
     return true;
 }
 
@@ -621,7 +618,7 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
 {
     struct conn *c = calloc(1, sizeof *c);
     if (c && tls)
-        c->tls = tls_accept(tls, fd);
+        c->tls = tls_accept(tls, fd, handler->message ? TLS_FOR_DNS : TLS_FOR_HTTP);
     if (!c || (tls && !c->tls)) {
         free(c);
         close(fd);
@@ -644,7 +641,7 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     link_move(&set->all, &c->all);
     set->count++;
     metric_count(METRIC_CONN_OPEN);
-    metric_count(tls ? METRIC_CONN_TLS : METRIC_CONN_PLAIN);
+    metric_count(handler->message ? METRIC_CONN_DOT : tls ? METRIC_CONN_TLS : METRIC_CONN_PLAIN);
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     ev_io_start(set->loop, &c->io);

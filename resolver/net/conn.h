@@ -59,8 +59,8 @@ struct conn_set {
     struct ev_loop *loop;
     struct front_limits limits;
     struct h2_setup *h2;
-    /* Gives c a protocol by conn_use, or leaves it without (no memory). h2: agreed by ALPN or seen by its
-     * preface. */
+    /* Gives c a protocol by conn_use, or leaves it without (no memory): DNS where its handler takes messages,
+     * else HTTP. h2: agreed by ALPN or seen by its preface. */
     void (*start)(struct conn *c, bool h2);
     /* c has ended; owner is what conn_new was given. */
     void (*ended)(struct conn_set *set, void *owner);
@@ -73,7 +73,8 @@ struct conn_set {
     ev_prepare flush;
     ev_idle resume;
     unsigned count;
-    size_t held; /* bytes of all arenas of requests and answers */
+    size_t held;      /* bytes of all arenas of requests and answers */
+    size_t held_most; /* the greatest that was, since whoever looks at it has set it */
     bool draining;
     uint8_t in[CONN_RECORD];
     uint8_t out[2 * CONN_RECORD + CONN_CHUNK_MAX];
@@ -114,7 +115,20 @@ enum { CONN_HELD_MAX = 64 * 1024 * 1024 };
 static inline void conn_hold(struct conn_set *set, size_t *counted, size_t now)
 {
     set->held += now - *counted;
+    if (set->held > set->held_most)
+        set->held_most = set->held;
     *counted = now;
+}
+
+/* For output: moves what fits of from's bytes to out; returns how many that are. */
+static inline size_t conn_move(uint8_t *out, size_t room, struct bytes *from)
+{
+    size_t n = from->len < room ? from->len : room;
+    if (n)
+        memcpy(out, from->data, n);
+    from->data += n;
+    from->len -= n;
+    return n;
 }
 
 #endif

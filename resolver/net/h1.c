@@ -7,6 +7,7 @@
 
 #include "data/base/metric.h"
 #include "resolver/net/h1_head.h"
+#include "resolver/net/kept.h"
 
 enum h1_state { H1_HEAD, H1_BODY, H1_ANSWER, H1_SEND, H1_OVER };
 
@@ -26,8 +27,7 @@ struct h1 {
     struct conn *conn;
     enum h1_state state;
     struct h1_stream *stream; /* in BODY, ANSWER and SEND */
-    uint8_t *kept;            /* read, but not used yet */
-    size_t kept_len;
+    struct kept kept;
     struct h1_scan scan;
     struct h1_chunks chunks;
     struct bytes interim; /* of "100 Continue" */
@@ -267,44 +267,21 @@ static size_t consume(struct h1 *h, struct bytes data)
     return off;
 }
 
-/* The kept bytes grow by one read at most: nothing is read while a request is under way. */
-static bool keep(struct h1 *h, const uint8_t *data, size_t n)
-{
-    uint8_t *grown = realloc(h->kept, h->kept_len + n);
-    if (!grown)
-        return false;
-    memcpy(grown + h->kept_len, data, n);
-    h->kept = grown;
-    h->kept_len += n;
-    return true;
-}
-
-static void drop_kept(struct h1 *h, size_t used)
-{
-    h->kept_len -= used;
-    if (h->kept_len) {
-        memmove(h->kept, h->kept + used, h->kept_len);
-        return;
-    }
-    free(h->kept);
-    h->kept = NULL;
-}
-
 /* What a connection calls */
 
 static bool h1_input(void *self, const uint8_t *data, size_t n)
 {
     struct h1 *h = self;
-    if (h->kept_len) {
-        if (n && !keep(h, data, n))
+    if (h->kept.len) {
+        if (n && !kept_add(&h->kept, data, n))
             return false;
-        size_t used = consume(h, bytes_of(h->kept, h->kept_len));
+        size_t used = consume(h, bytes_of(h->kept.data, h->kept.len));
         if (used)
-            drop_kept(h, used);
+            kept_drop(&h->kept, used);
         return true;
     }
     size_t used = n ? consume(h, bytes_of(data, n)) : 0;
-    return used == n || keep(h, data + used, n - used);
+    return used == n || kept_add(&h->kept, data + used, n - used);
 }
 
 static bool h1_wants_input(const void *self)
@@ -320,17 +297,6 @@ static bool h1_eof(void *self)
     return h->state == H1_ANSWER || h->state == H1_SEND;
 }
 
-static size_t move_out(uint8_t *out, size_t room, struct bytes *from)
-{
-    size_t n = from->len < room ? from->len : room;
-    if (n == 0)
-        return 0;
-    memcpy(out, from->data, n);
-    from->data += n;
-    from->len -= n;
-    return n;
-}
-
 static void finish(struct h1 *h)
 {
     struct h1_stream *s = h->stream;
@@ -339,19 +305,19 @@ static void finish(struct h1 *h)
     h->stream = NULL;
     h->served++;
     h->state = h->keep_alive ? H1_HEAD : H1_OVER;
-    if (h->kept_len && h->keep_alive)
+    if (h->kept.len && h->keep_alive)
         conn_resume(h->conn);
 }
 
 static ssize_t h1_output(void *self, uint8_t *out)
 {
     struct h1 *h = self;
-    size_t n = move_out(out, CONN_RECORD, &h->interim);
+    size_t n = conn_move(out, CONN_RECORD, &h->interim);
     if (h->state != H1_SEND)
         return (ssize_t)n;
     struct h1_stream *s = h->stream;
     for (int i = 0; i < 2; i++)
-        n += move_out(out + n, CONN_RECORD - n, &s->out[i]);
+        n += conn_move(out + n, CONN_RECORD - n, &s->out[i]);
     if (s->out[1].len == 0)
         finish(h);
     return (ssize_t)n;
@@ -366,7 +332,7 @@ static bool h1_done(void *self)
 static struct conn_phase h1_phase(const void *self)
 {
     const struct h1 *h = self;
-    if (h->state == H1_BODY || (h->state == H1_HEAD && h->kept_len))
+    if (h->state == H1_BODY || (h->state == H1_HEAD && h->kept.len))
         return (struct conn_phase){CONN_READ, h->served};
     return (struct conn_phase){h->state == H1_HEAD ? CONN_IDLE : CONN_BUSY, h->served};
 }
@@ -385,7 +351,7 @@ static void h1_drain(void *self, bool final)
 {
     struct h1 *h = self;
     h->draining = true;
-    if (h->state == H1_HEAD && !h->kept_len && (h->served || final))
+    if (h->state == H1_HEAD && !h->kept.len && (h->served || final))
         h->state = H1_OVER;
 }
 
@@ -399,7 +365,7 @@ static void h1_detach(void *self)
         if (h->state != H1_ANSWER)
             stream_free(s);
     }
-    free(h->kept);
+    kept_fini(&h->kept);
     free(h);
 }
 

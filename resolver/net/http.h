@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A request and its answer, whatever protocol carried them.
+/* A request and its answer, whatever protocol carried them: HTTP, or DNS messages alone.
  *
  * A handler is called once per complete request (headers and whole body) and answers it with http_respond
  * exactly once: at once or in a later turn of the loop. The stream lives until then, even when its client has
@@ -39,21 +39,27 @@ struct http_response {
         body; /* static, or from http_alloc of the same stream; HEAD drops it and keeps content-length */
 };
 
-/* Embedded at the head of what h1 and h2 keep per request. */
+/* Embedded at the head of what h1, h2 and dot keep per request. */
 struct http_stream {
     const struct http_protocol *protocol;
     struct arena arena; /* for the handler, too; limited */
     void *user;         /* the handler's own */
     struct ip client;   /* len 0: unknown, or on this machine; known when the handler is called */
+    uint16_t idle;      /* dns only: tenths of a second its connection may be idle (RFC 7828 3.1) */
 };
 
 struct http_protocol {
     void (*respond)(struct http_stream *s, const struct http_response *r);
+    bool dns; /* carries DNS messages and no HTTP: the body is all of an answer, and an answer with a status
+                 other than 200 ends the connection */
 };
 
 struct http_handler {
     void *self;
     void (*request)(void *self, struct http_stream *s, const struct http_request *r);
+    /* Of a listener for DNS, in the place of request; message is borrowed until it returns. why: REASON_OK,
+     * or what it is to be refused for. */
+    void (*message)(void *self, struct http_stream *s, struct bytes message, enum reason why);
 };
 
 /* Memory that lives as long as the stream; NULL past the stream's limit. */

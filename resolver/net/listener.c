@@ -12,13 +12,17 @@
 #include "data/base/metric.h"
 #include "resolver/net/census.h"
 #include "resolver/net/conn.h"
+#include "resolver/net/dot.h"
 #include "resolver/net/h1.h"
 #include "resolver/net/h2.h"
 #include "resolver/net/rate.h"
 #include "resolver/net/sock.h"
 
 enum { ACCEPTS_PER_WAKEUP = 64 };
-enum { TRIM_LEAST = 64 }; /* connections; below, there is little to give back */
+enum {
+    TRIM_LEAST = 64,
+    TRIM_LEAST_HELD = 4 << 20
+}; /* connections, bytes; below, there is little to give back */
 static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1, TRIM_SECONDS = 1;
 
 struct listener {
@@ -75,18 +79,22 @@ static void pause_listening(struct front *f)
     ev_timer_start(f->conns.loop, &f->pause);
 }
 
-/* After a crowd has left its memory lies in pieces, which malloc would keep. */
+/* After a crowd has left, or few who took much, their memory lies in pieces, which malloc would keep. */
 static void on_trim(struct ev_loop *loop, ev_timer *t, int events)
 {
     (void)loop, (void)events;
     struct front *f = t->data;
     f->most = f->conns.count;
+    f->conns.held_most = f->conns.held;
     malloc_trim(0);
 }
 
 static void plan_trim(struct front *f)
 {
-    if (f->most < TRIM_LEAST || f->conns.count >= f->most / 2 || ev_is_active(&f->trim))
+    const struct conn_set *set = &f->conns;
+    bool crowd = f->most >= TRIM_LEAST && set->count < f->most / 2;
+    bool hoard = set->held_most >= TRIM_LEAST_HELD && set->held < set->held_most / 2;
+    if ((!crowd && !hoard) || ev_is_active(&f->trim))
         return;
     ev_timer_set(&f->trim, TRIM_SECONDS, 0.);
     ev_timer_start(f->conns.loop, &f->trim);
@@ -146,7 +154,8 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 
 static void start(struct conn *c, bool h2)
 {
-    if (!(h2 ? h2_start(c) : h1_start(c)))
+    bool ok = conn_handler(c)->message ? dot_start(c) : h2 ? h2_start(c) : h1_start(c);
+    if (!ok)
         log_warn("connection.failed", "why=\"out of memory\"");
 }
 

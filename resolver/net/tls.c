@@ -36,10 +36,13 @@ struct tls_server {
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *in, unsigned in_len, void *arg)
 {
-    (void)ssl, (void)arg;
-    static const unsigned char ours[] = "\2h2\10http/1.1";
+    (void)arg;
+    static const struct bytes offers[] = {
+        [TLS_FOR_HTTP] = BYTES_LIT("\2h2\10http/1.1"), [TLS_FOR_DNS] = BYTES_LIT("\3dot")};
+    struct bytes ours = offers[(uintptr_t)SSL_get_app_data(ssl)];
     unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof ours - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_len, ours.data, (unsigned)ours.len, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -222,10 +225,12 @@ int64_t tls_server_expires(const struct tls_server *s)
     return s->expires;
 }
 
-struct tls_conn *tls_accept(struct tls_server *s, int fd)
+struct tls_conn *tls_accept(struct tls_server *s, int fd, enum tls_use use)
 {
     struct tls_conn *c = tls_conn_new(s->bio, s->identity[0].ctx, fd);
-    if (c)
-        SSL_set_accept_state(tls_conn_ssl(c));
+    if (!c)
+        return NULL;
+    SSL_set_app_data(tls_conn_ssl(c), (void *)(uintptr_t)use);
+    SSL_set_accept_state(tls_conn_ssl(c));
     return c;
 }

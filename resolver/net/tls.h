@@ -25,10 +25,12 @@ void tls_server_free(struct tls_server **s);
 /* The earliest notAfter of all leaves, Unix seconds. */
 int64_t tls_server_expires(const struct tls_server *s);
 
+/* What is offered by ALPN: h2 and http/1.1, or dot (RFC 7858 says nothing of it, so clients may, too). */
+enum tls_use { TLS_FOR_HTTP, TLS_FOR_DNS };
 enum tls_alpn { TLS_ALPN_NONE, TLS_ALPN_H1, TLS_ALPN_H2 };
 enum tls_status { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_ERROR };
 
-struct tls_conn *tls_accept(struct tls_server *s, int fd);
+struct tls_conn *tls_accept(struct tls_server *s, int fd, enum tls_use use);
 void tls_conn_free(struct tls_conn **c);
 enum tls_status tls_handshake(struct tls_conn *c);
 /* TLS_DONE with *n > 0, or another status with *n = 0. */

@@ -13,6 +13,7 @@
 
 #include "data/base/metric.h"
 #include "resolver/net/conn.h"
+#include "resolver/net/dot.h"
 #include "resolver/net/h1.h"
 #include "resolver/net/h2.h"
 
@@ -26,11 +27,12 @@ struct http_fuzz {
     struct http_stream *waiting[FUZZ_STREAMS];
     unsigned waiting_count;
     uint8_t how;
+    size_t longest; /* answer's bytes */
 };
 
 static void fuzz_start(struct conn *c, bool h2)
 {
-    if (!(h2 ? h2_start(c) : h1_start(c)))
+    if (!(conn_handler(c)->message ? dot_start(c) : h2 ? h2_start(c) : h1_start(c)))
         abort();
 }
 
@@ -46,7 +48,7 @@ static void fuzz_answer(struct http_fuzz *f, struct http_stream *s)
                                             .cache = HTTP_PRIVATE,
                                             .max_age = 1,
                                             .content_type = "application/dns-message",
-                                            .body = bytes_of(text, f->how & 16 ? FUZZ_LONG : 100)});
+                                            .body = bytes_of(text, f->how & 16 ? f->longest : 100)});
 }
 
 /* Reads every byte it was given, so that a sanitizer would see a bad one. */
@@ -99,7 +101,8 @@ static struct http_fuzz *fuzz_init(void)
         return &f;
     f.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     f.h2 = h2_setup_new();
-    f.handler = (struct http_handler){&f, fuzz_request};
+    f.handler = (struct http_handler){.self = &f, .request = fuzz_request};
+    f.longest = FUZZ_LONG;
     conn_set_init(
         &f.set, f.loop,
         &(struct front_limits){

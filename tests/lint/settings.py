@@ -17,7 +17,7 @@ KINDS = {
     "COUNT": r"Ar number", "WORKERS": r"Cm auto | Ar number", "SIZE": r"Ar size", "TIME": r"Ar time",
     "PATH": r"Ar file", "PROXY": r"Ar url", "URL": r"Ar url", "URLPATH": r"Ar path", "USER": r"Ar account", "HOST": r"Ar host",
     "NAME": r"Ar name", "ADDRESS": r"Ar address : Ns Ar port", "SERVER": r"Ar address Ns Op : Ns Ar port",
-    "BOOL": r"Cm true | false", "LEVEL": r"Cm error | warn | info | debug", "PROTOCOL": r"Cm https | http",
+    "BOOL": r"Cm true | false", "LEVEL": r"Cm error | warn | info | debug", "PROTOCOL": r"Cm https | tls | http",
     "FORWARDED": r"Cm x\-forwarded\-for | forwarded | none",
     "NET": r"Ar network", "IP": r"Ar address", "PAGE": r"Ar url", "SWITCH": r"Cm on | off", "DNSSEC": r"Cm honour | override",
     "VALIDATION": r"Cm validate | log | off",

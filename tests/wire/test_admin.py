@@ -19,7 +19,7 @@ def test_metrics_parse_and_count(make_polynya, upstream, ca):
         c.ask(doh.question("count.example"))
     after = daemon.metrics()
     grown = {k: after[k] - before.get(k, 0) for k in after}
-    assert grown['polynya_requests_total{http="2"}'] == 3
+    assert grown['polynya_requests_total{protocol="http2"}'] == 3
     assert grown['polynya_cache_hits_total{level="packet"}'] == 3
     assert grown["polynya_cache_misses_total"] == 1
     assert grown['polynya_upstream_queries_total{transport="udp"}'] == 1
@@ -92,7 +92,7 @@ def test_two_workers_tell_the_same(make_polynya, upstream, ca):
     for i in range(20):
         with doh.h2_tls(daemon.port, ca) as c:
             c.ask(doh.question(f"all{i}.example"))
-    assert {daemon.metric('requests_total{http="2"}') for _ in range(10)} == {20}
+    assert {daemon.metric('requests_total{protocol="http2"}') for _ in range(10)} == {20}
 
 
 def test_cli_query(make_polynya, upstream, authority):

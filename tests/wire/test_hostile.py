@@ -31,7 +31,7 @@ def unharmed(daemon, ca, pause=0):
     """A good client runs meanwhile; memory stays within its bounds, and comes back."""
     pid = daemon.workers()[0]
     with Good(daemon, ca, pause=pause):
-        wait_until(lambda: daemon.metric('requests_total{http="2"}') > 4, "the good client")
+        wait_until(lambda: daemon.metric('requests_total{protocol="http2"}') > 4, "the good client")
         before = rss(pid)
         yield
         assert SANITIZED or peak(pid) - before < 64 * MIB

@@ -131,7 +131,7 @@ static void sums_metrics_over_processes(void **state)
     ask(w, "/metrics");
     assert_int_equal(w->answer.response.status, 200);
     assert_string_equal(w->answer.response.content_type, "text/plain; version=0.0.4; charset=utf-8");
-    assert_non_null(strstr(w->answer.body, "\npolynya_requests_total{http=\"2\"} 111\n"));
+    assert_non_null(strstr(w->answer.body, "\npolynya_requests_total{protocol=\"http2\"} 111\n"));
     assert_non_null(strstr(w->answer.body, "\npolynya_answers_total{reason=\"ok\"} 0\n"));
 }
 

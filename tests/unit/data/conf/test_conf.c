@@ -452,7 +452,7 @@ static void refuses_settings_that_contradict(void **state)
     refused(BASE "metrics: {address: 127.0.0.1:8053}\n",
             "/etc/p.yaml:4: metrics.address: is listened to already");
     refused("state-dir: /x\nupstream: {servers: [{address: 192.0.2.1}]}\nlisten:\n  - address: 127.0.0.1:1\n",
-            "/etc/p.yaml:4: listen[0].address: https needs an entry in tls.certificates");
+            "/etc/p.yaml:4: listen[0].address: https and tls need an entry in tls.certificates");
     refused(BASE "steering:\n  lists:\n    - {name: a, urls: ['file:a/'], root: r}\n"
                  "    - {name: a, urls: ['file:b/'], root: r}\n",
             "/etc/p.yaml:7: steering.lists[1].name: is the name of another list");

@@ -74,6 +74,22 @@ static void written_and_read(void **state)
     assert_int_equal(edns.version, 0);
 }
 
+static void keepalive(void **state)
+{
+    (void)state;
+    uint8_t buf[512];
+    struct dns_edns edns;
+    struct writer w = writer_of(buf, sizeof buf);
+    edns_write(&w, &(struct edns_reply){.ede = -1, .keepalive = true, .idle = 300});
+    assert_int_equal(w.len, 17);
+    assert_memory_equal(buf + 9, "\0\6\0\x0b\0\2\1\x2c", 8);
+    assert_true(edns_read(1232, 0, BYTES_LIT("\0\x0b\0\0"), &edns));
+    assert_true(edns.keepalive && !edns.padded);
+    w.len = 0;
+    edns_write(&w, &(struct edns_reply){.ede = 3, .keepalive = true, .idle = 1, .block = 468});
+    assert_int_equal(w.len, 468);
+}
+
 static void text_is_cut(void **state)
 {
     (void)state;
@@ -107,8 +123,10 @@ static void bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_walked),   cmocka_unit_test(ede),         cmocka_unit_test(padding_sizes),
-        cmocka_unit_test(written_and_read), cmocka_unit_test(text_is_cut), cmocka_unit_test(bound),
+        cmocka_unit_test(options_walked), cmocka_unit_test(ede),
+        cmocka_unit_test(padding_sizes),  cmocka_unit_test(written_and_read),
+        cmocka_unit_test(keepalive),      cmocka_unit_test(text_is_cut),
+        cmocka_unit_test(bound),
     };
     return cmocka_run_group_tests_name("dns edns", tests, NULL, NULL);
 }

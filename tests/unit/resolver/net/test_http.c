@@ -88,7 +88,7 @@ static void catch_response(struct http_stream *s, const struct http_response *r)
 static void failures_come_from_the_table(void **state)
 {
     (void)state;
-    static const struct http_protocol protocol = {catch_response};
+    static const struct http_protocol protocol = {.respond = catch_response};
     struct caught c = {.s.protocol = &protocol};
     uint64_t before = metric_page->reason[REASON_HTTP_METHOD];
     http_fail(&c.s, REASON_HTTP_METHOD, "GET");

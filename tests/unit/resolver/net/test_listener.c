@@ -36,7 +36,7 @@ static struct scene *scene_limited(const char *address, const struct front_limit
 {
     struct scene *t = calloc(1, sizeof *t);
     t->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-    t->handler = (struct http_handler){t, on_request};
+    t->handler = (struct http_handler){.self = t, .request = on_request};
     assert_true(sock_addr_parse(bytes_str(address), 1, &t->address));
     t->address.in.sin_port = 0;
     t->listener = sock_listen(&t->address, true);

@@ -164,7 +164,7 @@ static void peers_open(struct peers *l, struct tls_server *s, SSL_CTX *ctx, cons
                        const char *host, SSL_SESSION *session)
 {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, l->fd), 0);
-    l->server = tls_accept(s, l->fd[0]);
+    l->server = tls_accept(s, l->fd[0], TLS_FOR_HTTP);
     l->client = SSL_new(ctx);
     SSL_set_fd(l->client, l->fd[1]);
     SSL_set_connect_state(l->client);
@@ -363,12 +363,12 @@ static void rubbish_fails_and_an_end_is_an_end(void **state)
     struct tls_server *s = load("a.pem", "a.key");
     int fd[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-    struct tls_conn *c = tls_accept(s, fd[0]);
+    struct tls_conn *c = tls_accept(s, fd[0], TLS_FOR_HTTP);
     assert_int_equal(send(fd[1], "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
     assert_int_equal(tls_handshake(c), TLS_ERROR);
     tls_shutdown(c);
     tls_conn_free(&c);
-    c = tls_accept(s, fd[0]);
+    c = tls_accept(s, fd[0], TLS_FOR_HTTP);
     assert_int_equal(tls_handshake(c), TLS_WANT_READ);
     close(fd[1]);
     assert_int_equal(tls_handshake(c), TLS_CLOSED);
