@@ -25,10 +25,11 @@ static int find(const struct failure_table *f, uint64_t hash)
     return -1;
 }
 
-bool failure_holds(const struct failure_table *f, uint64_t hash, int64_t now)
+enum reason failure_holds(const struct failure_table *f, uint64_t hash, int64_t now)
 {
     int i = find(f, hash);
-    return i >= 0 && now < f->entry[hash % FAILURE_SETS][i].until;
+    const struct failure_entry *set = f->entry[hash % FAILURE_SETS];
+    return i >= 0 && now < set[i].until ? set[i].why : REASON_OK;
 }
 
 static int first_to_end(const struct failure_entry set[FAILURE_WAYS])
@@ -40,7 +41,7 @@ static int first_to_end(const struct failure_entry set[FAILURE_WAYS])
     return first;
 }
 
-void failure_note(struct failure_table *f, uint64_t hash, int64_t now)
+void failure_note(struct failure_table *f, uint64_t hash, enum reason why, int64_t now)
 {
     struct failure_entry *set = f->entry[hash % FAILURE_SETS];
     int64_t step = f->min;
@@ -49,7 +50,7 @@ void failure_note(struct failure_table *f, uint64_t hash, int64_t now)
         step = bounded(set[i].step * 2, f->min, f->max);
     if (i < 0)
         i = first_to_end(set);
-    set[i] = (struct failure_entry){hash, now + step, step};
+    set[i] = (struct failure_entry){hash, now + step, step, why};
 }
 
 void failure_clear(struct failure_table *f, uint64_t hash)

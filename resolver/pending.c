@@ -15,6 +15,8 @@
 #include "resolver/upstream.h"
 #include "resolver/validator/validator.h"
 
+enum { HASHES_A_CHECK = 100 }; /* SHA-1 runs that cost about as much as a signature */
+
 struct pending_lookup {
     struct link bucket;
     struct pending *pending;
@@ -27,6 +29,7 @@ struct pending_lookup {
     struct dns_query asked; /* what upstreams are asked: with DO and CD if the answer is validated */
     struct validation *validation;
     bool validated;
+    struct ip client; /* who began it */
 };
 
 struct pending {
@@ -165,7 +168,7 @@ static void end(struct pending_lookup *l, enum reason why, struct bytes block)
         failure_clear(&p->failures, l->hash);
         p->options.store(p->options.self, &l->key, block, &answer);
     } else if (!p->closing) {
-        failure_note(&p->failures, l->hash, clock_mono_ms());
+        failure_note(&p->failures, l->hash, why, clock_mono_ms());
     }
     tell_all(l, why, why == REASON_OK ? &answer : NULL);
     free(l);
@@ -192,11 +195,20 @@ static bool tolerates(const struct pending *p)
            (c->dnssec.tolerate_clock && validator_clock_wrong(p->options.validator));
 }
 
+static void charge(struct pending_lookup *l, const struct budget *cost)
+{
+    const struct pending_options *o = &l->pending->options;
+    unsigned work = cost->checks_done + cost->hash_work / HASHES_A_CHECK;
+    if (work && o->charge)
+        o->charge(o->self, &l->client, work);
+}
+
 static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block, size_t len)
 {
     struct pending_lookup *l = self;
     bool sound = verdict->kind == VERDICT_SECURE || verdict->kind == VERDICT_INSECURE;
     l->validation = NULL;
+    charge(l, &verdict->budget);
     if (sound)
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
                     verdict->ttl_max);
@@ -227,7 +239,7 @@ static void on_upstream(void *self, enum reason why, struct bytes reply)
 
 /* NULL and why, if it cannot be. */
 static struct pending_lookup *start(struct pending *p, uint64_t hash, const struct dns_query *q,
-                                    const struct answer_key *key, enum reason *why)
+                                    const struct answer_key *key, const struct ip *client, enum reason *why)
 {
     *why = REASON_OVERLOAD;
     if (p->count >= p->options.conf->upstream.lookups)
@@ -236,7 +248,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
     struct pending_lookup *l = malloc(sizeof *l);
     if (!l)
         return NULL;
-    *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q};
+    *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q, .client = *client};
     l->query.question = BYTES_NONE; /* the request's; it may end before we do */
     l->asked = l->query;
     l->validated = p->options.validator && !(q->flags & DNS_CD);
@@ -255,22 +267,31 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
     return l;
 }
 
+/* Whether the question is not asked again yet. What is wrong with a zone's signatures is said each time. */
+static enum reason held(const struct pending *p, uint64_t hash)
+{
+    enum reason why = failure_holds(&p->failures, hash, clock_mono_ms());
+    bool bogus = why >= REASON_DNSSEC_BOGUS && why <= REASON_DNSSEC_NO_PROOF;
+    return why == REASON_OK || bogus ? why : REASON_FAILURE_CACHED;
+}
+
 static enum reason join_or_start(struct pending *p, const struct dns_query *q, const struct answer_key *key,
                                  struct pending_waiter *w)
 {
     uint64_t hash = hash_siphash(&p->hash, key->data, key->len);
-    enum reason why = REASON_OVERLOAD;
+    enum reason why;
     if (p->closing)
         return REASON_UPSTREAM_DEAD;
-    if (failure_holds(&p->failures, hash, clock_mono_ms()))
-        return REASON_FAILURE_CACHED;
+    if ((why = held(p, hash)) != REASON_OK)
+        return why;
+    why = REASON_OVERLOAD;
     struct pending_lookup *l = find(p, hash, key);
     if (l && l->waiters >= p->options.conf->upstream.waiters)
         return REASON_OVERLOAD;
     if (l)
         metric_count(METRIC_LOOKUPS_JOINED);
     else
-        l = start(p, hash, q, key, &why);
+        l = start(p, hash, q, key, &w->client, &why);
     if (!l)
         return why;
     waiter_join(l, w);

@@ -23,6 +23,7 @@ struct pending_waiter {
     struct pending_waiter *older, *newer; /* by deadline */
     struct pending_lookup *lookup;
     int64_t deadline; /* monotonic ms */
+    struct ip client; /* who is charged for what it costs, should this one begin the lookup */
     /* answer is NULL unless why is REASON_OK; borrowed for the call. */
     void (*done)(struct pending_waiter *w, enum reason why, const struct answer *answer);
 };
@@ -37,6 +38,9 @@ struct pending_options {
                             struct bytes block);
     void *self;
     struct validator *validator; /* NULL: answers are not validated */
+    /* Called with the client's address for what validating cost: signatures checked, a hundred NSEC3 hashes
+     * counted as one. NULL: nobody wants to know. */
+    void (*charge)(void *self, const struct ip *client, unsigned work);
 };
 
 /* upstream is borrowed. NULL without memory. */
@@ -44,8 +48,8 @@ struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream,
                             const struct pending_options *options);
 /* Tells every waiter REASON_UPSTREAM_DEAD, then ends. */
 void pending_free(struct pending **p);
-/* Starts or joins the lookup for q. w->done is set by the caller; it may be called before this returns
- * (failure remembered, too many lookups or waiters). q and key are copied where needed. */
+/* Starts or joins the lookup for q. w->done and w->client are set by the caller; it may be called before this
+ * returns (failure remembered, too many lookups or waiters). q and key are copied where needed. */
 void pending_ask(struct pending *p, const struct dns_query *q, const struct answer_key *key,
                  struct pending_waiter *w);
 unsigned pending_count(const struct pending *p);

@@ -32,7 +32,7 @@ struct engine {
     struct validator *validator;
     struct rebinding *rebinding;
     struct snapshot *snapshot;
-    struct rate *misses; /* by client network */
+    struct rate *misses, *checks; /* by client network */
     ev_timer cache_timer;
     ev_check turn_begin;
     ev_prepare turn_end;
@@ -266,10 +266,22 @@ static void refuse(struct engine *e, struct http_stream *s, const struct dns_que
         http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
 }
 
+static void charge(void *self, const struct ip *client, unsigned work)
+{
+    struct engine *e = self;
+    rate_charge(e->checks, client, ev_now(e->loop), work);
+}
+
 /* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
 static bool may_miss(struct engine *e, const struct http_stream *s)
 {
-    return rate_take(e->misses, &s->client, ev_now(e->loop), 1);
+    double now = ev_now(e->loop);
+    /* What validating costs is known, and counted, afterwards. */
+    if (!rate_take(e->checks, &s->client, now, 0)) {
+        metric_count(METRIC_DNSSEC_LIMITED_CLIENT);
+        return false;
+    }
+    return rate_take(e->misses, &s->client, now, 1);
 }
 
 static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,
@@ -281,7 +293,8 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
     }
     struct waiting *x = http_alloc(s, sizeof *x);
     if (x) {
-        *x = (struct waiting){.waiter = {.done = answered}, .engine = e, .stream = s, .q = *q};
+        *x = (struct waiting){
+            .waiter = {.done = answered, .client = s->client}, .engine = e, .stream = s, .q = *q};
         x->q.question = arena_copy(&s->arena, q->question);
         x->steered = arena_copy(&s->arena, steered);
         x->note = *note;
@@ -436,14 +449,18 @@ static bool engine_open(struct engine *e, struct shm *shm)
         .dir = c->state_dir, .size = c->cache.size, .generation = &shm->cache_generation});
     e->rebinding = rebinding_new(c);
     e->misses = rate_new(c->limits.miss_rate);
+    e->checks = rate_new(c->limits.check_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
     e->upstream = upstream_new(e->loop, c);
     if (e->upstream && validate(e))
-        e->pending = pending_new(
-            e->loop, e->upstream,
-            &(struct pending_options){
-                .conf = c, .store = keep, .inspect = inspect, .self = e, .validator = e->validator});
-    return e->pcache && e->cache && e->misses && e->rebinding && e->snapshot && e->pending;
+        e->pending = pending_new(e->loop, e->upstream,
+                                 &(struct pending_options){.conf = c,
+                                                           .store = keep,
+                                                           .inspect = inspect,
+                                                           .self = e,
+                                                           .validator = e->validator,
+                                                           .charge = charge});
+    return e->pcache && e->cache && e->misses && e->checks && e->rebinding && e->snapshot && e->pending;
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm)
@@ -476,6 +493,7 @@ void engine_free(struct engine **engine, bool clean)
     pcache_free(&e->pcache);
     rebinding_free(&e->rebinding);
     rate_free(&e->misses);
+    rate_free(&e->checks);
     free(e);
 }
 

@@ -148,8 +148,8 @@ struct conf {
         unsigned connections_per_prefix; /* per process and client /32 or /64 */
         unsigned handshakes;             /* under way per process; of these and what follows, 0 is no limit */
         unsigned connection_rate;        /* a second, process and client network, see rate.h */
-        unsigned query_rate, miss_rate;  /* the same */
-        unsigned requests;               /* of one connection */
+        unsigned query_rate, miss_rate, check_rate; /* the same */
+        unsigned requests;                          /* of one connection */
         uint64_t connection_life;
         uint64_t drain_timeout; /* how long an old generation may finish its streams */
         uint64_t watchdog;      /* how long a worker's loop may stand still */

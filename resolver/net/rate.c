@@ -62,18 +62,48 @@ static int64_t pour(const struct bucket *b, int64_t now, int64_t cost)
     return (b->empty > now ? b->empty : now) + cost;
 }
 
+struct visit {
+    struct bucket *narrow, *wide;
+    int64_t now, narrow_empty, wide_empty; /* with n more in them */
+};
+
+static struct visit visit_of(struct rate *r, const struct ip *ip, double seconds, unsigned n)
+{
+    int64_t now = (int64_t)(seconds * (double)SECOND);
+    struct visit v = {.now = now,
+                      .narrow = find(r, r->narrow, ip, ip->len == 4 ? 4 : 7),
+                      .wide = find(r, r->wide, ip, ip->len == 4 ? 3 : 6)};
+    v.narrow_empty = pour(v.narrow, now, r->interval * n);
+    v.wide_empty = pour(v.wide, now, r->interval * n / RATE_WIDE);
+    return v;
+}
+
+static void count(const struct visit *v)
+{
+    v->narrow->empty = v->narrow_empty;
+    v->wide->empty = v->wide_empty;
+}
+
+static bool unlimited(const struct rate *r, const struct ip *ip)
+{
+    return !r || r->interval == 0 || ip->len == 0;
+}
+
 bool rate_take(struct rate *r, const struct ip *ip, double seconds, unsigned n)
 {
-    if (!r || r->interval == 0 || ip->len == 0)
+    if (unlimited(r, ip))
         return true;
-    int64_t now = (int64_t)(seconds * (double)SECOND);
-    struct bucket *narrow = find(r, r->narrow, ip, ip->len == 4 ? 4 : 7);
-    struct bucket *wide = find(r, r->wide, ip, ip->len == 4 ? 3 : 6);
-    int64_t narrow_empty = pour(narrow, now, r->interval * n);
-    int64_t wide_empty = pour(wide, now, r->interval * n / RATE_WIDE);
-    if (narrow_empty - now > RATE_BURST * SECOND || wide_empty - now > RATE_BURST * SECOND)
+    struct visit v = visit_of(r, ip, seconds, n);
+    if (v.narrow_empty - v.now > RATE_BURST * SECOND || v.wide_empty - v.now > RATE_BURST * SECOND)
         return false;
-    narrow->empty = narrow_empty;
-    wide->empty = wide_empty;
+    count(&v);
     return true;
+}
+
+void rate_charge(struct rate *r, const struct ip *ip, double seconds, unsigned n)
+{
+    if (unlimited(r, ip))
+        return;
+    struct visit v = visit_of(r, ip, seconds, n);
+    count(&v);
 }

@@ -36,6 +36,7 @@ struct cut {
     bool ds_found;
     struct ds_list list;
     uint32_t ttl;
+    struct budget cost; /* of its replies, and those of the names above that it caused */
 };
 
 struct chain {
@@ -134,10 +135,20 @@ static void cut_free(struct cut *c)
     free(c);
 }
 
+/* Who caused the cut pays for it. */
+static void hand_cost_on(struct cut *c)
+{
+    if (!link_empty(&c->waiters))
+        budget_charge(&holder_of(c->waiters.next, struct chain_waiter, link)->cost, &c->cost);
+    else if (!link_empty(&c->children))
+        budget_charge(&holder_of(c->children.next, struct cut, sibling)->cost, &c->cost);
+}
+
 /* The name's place is z, which is taken. */
 static void finish(struct cut *c, struct zone *z)
 {
     link_remove(&c->ring);
+    hand_cost_on(c);
     while (!link_empty(&c->children)) {
         struct cut *child = holder_of(c->children.next, struct cut, sibling);
         link_remove(&child->sibling);
@@ -201,11 +212,13 @@ static bool open_reply(struct cut *c, const struct ask *a)
 static bool take_ds(struct cut *c)
 {
     enum reason why;
+    struct budget cost;
     struct chain *chain = c->chain;
     if (!open_reply(c, &c->ds))
         return false;
     enum ds_outcome outcome =
-        judge_ds(chain->o.bench, &c->name, c->above, now_of(chain), &c->list, &c->ttl, &why);
+        judge_ds(chain->o.bench, &c->name, c->above, now_of(chain), &c->list, &c->ttl, &why, &cost);
+    budget_charge(&c->cost, &cost);
     if (outcome == DS_FOUND && ds_usable(&c->list)) {
         c->ds_found = true;
         return true;
@@ -250,13 +263,15 @@ static void take_keys(struct cut *c)
 {
     struct chain *chain = c->chain;
     struct bytes trusted[VERIFY_DS_MAX];
+    struct budget cost;
     enum reason why;
     bool only_the_time;
     if (!open_reply(c, &c->keys))
         return;
     unsigned count = c->anchored ? trusted_of(c, trusted, VERIFY_DS_MAX) : 0;
     struct zone *z = judge_keys(chain->o.bench, &c->name, &c->list, trusted, count, now_of(chain), &c->ttl,
-                                &why, &only_the_time);
+                                &why, &only_the_time, &cost);
+    budget_charge(&c->cost, &cost);
     if (c->anchored)
         note_clock(chain, !z && only_the_time);
     if (c->anchored && !z)

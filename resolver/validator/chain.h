@@ -42,6 +42,7 @@ struct cut;
 /* Embedded in what waits for a name's place. */
 struct chain_waiter {
     struct link link;
+    struct budget cost; /* of what was validated for it; of several who wait, the first pays */
     /* zone is the callee's to release. */
     void (*found)(struct chain_waiter *w, struct zone *zone);
 };

@@ -182,7 +182,10 @@ void proofs_add(struct proofs *p, uint16_t type, const struct dns_name *owner, s
 static bool too_dear(const struct proofs *p)
 {
     struct nsec3 n;
-    return p->nsec3_count && nsec3_read(p->nsec3[0].rdata, &n) && n.iterations > NSEC3_ITERATIONS_MAX;
+    if (!p->nsec3_count || !nsec3_read(p->nsec3[0].rdata, &n) || n.iterations <= NSEC3_ITERATIONS_MAX)
+        return false;
+    p->budget->limited |= LIMITED_ITERATIONS;
+    return true;
 }
 
 /* The hash of name, borrowed until the next call; NULL if the budget is spent. */
@@ -193,7 +196,7 @@ static const uint8_t *hash_of(struct proofs *p, const struct dns_name *name)
         if (name_equal(&p->hashed[i].name, name))
             return p->hashed[i].hash;
     if (p->budget->hashes == 0 || !nsec3_read(p->nsec3[0].rdata, &n)) {
-        p->budget->spent = true;
+        p->budget->limited |= LIMITED_HASHES;
         return NULL;
     }
     unsigned i = p->hashed_count < PROOF_NAMES ? p->hashed_count++ : PROOF_NAMES - 1;

@@ -371,7 +371,7 @@ static const struct rrset *find_alias(const struct rrsets *sets, const struct dn
 }
 
 enum ds_outcome judge_ds(struct bench *b, const struct dns_name *name, struct zone *above, uint32_t now,
-                         struct ds_list *out, uint32_t *ttl, enum reason *why)
+                         struct ds_list *out, uint32_t *ttl, enum reason *why, struct budget *cost)
 {
     struct judge j = judge_begin(b, now);
     struct verified v;
@@ -386,6 +386,7 @@ enum ds_outcome judge_ds(struct bench *b, const struct dns_name *name, struct zo
         outcome = ds_absent(&j, name, above, why);
     }
     *ttl = j.verdict.ttl_max < *ttl ? j.verdict.ttl_max : *ttl;
+    *cost = j.verdict.budget;
     if (outcome == DS_FOUND)
         copy_ds(&b->sets, set, out);
     return outcome;
@@ -464,13 +465,14 @@ static enum reason check_keys(struct judge *j, const struct rrset *set, const st
 
 struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct ds_list *list,
                         const struct bytes *trusted, unsigned trusted_count, uint32_t now, uint32_t *ttl,
-                        enum reason *why, bool *only_the_time)
+                        enum reason *why, bool *only_the_time, struct budget *cost)
 {
     struct judge j = judge_begin(b, now);
     struct bytes keys[VERIFY_KEYS_MAX];
     struct verified v = {0};
     const struct rrset *set = rrsets_find(&b->sets, DNS_ANSWER, name, DNS_DNSKEY);
     *only_the_time = false;
+    *cost = j.verdict.budget;
     *why = REASON_DNSSEC_NO_KEY;
     if (!set)
         return NULL;
@@ -479,6 +481,7 @@ struct zone *judge_keys(struct bench *b, const struct dns_name *name, const stru
     if (z)
         *why = check_keys(&j, set, z, list, trusted, trusted_count, &v);
     *only_the_time = v.only_the_time;
+    *cost = j.verdict.budget;
     *ttl = v.ttl_max < *ttl ? v.ttl_max : *ttl;
     if (*why == REASON_OK)
         return z;

@@ -63,9 +63,9 @@ struct ds_list {
 
 enum ds_outcome { DS_FOUND, DS_NO_CUT, DS_INSECURE, DS_BOGUS };
 /* Judges the answer in bench->sets to a question for name's DS, asked in the zone `above`. *why is set for
- * DS_BOGUS, *ttl (seconds, may only shrink) for all. */
+ * DS_BOGUS, *ttl (seconds, may only shrink) and *cost for all. */
 enum ds_outcome judge_ds(struct bench *b, const struct dns_name *name, struct zone *above, uint32_t now,
-                         struct ds_list *out, uint32_t *ttl, enum reason *why);
+                         struct ds_list *out, uint32_t *ttl, enum reason *why, struct budget *cost);
 /* Whether the DS name an algorithm and a digest that we know: if none does, the zone is insecure. */
 bool ds_usable(const struct ds_list *list);
 /* Judges the answer in bench->sets to a question for name's DNSKEY by its DS, or if there are none, by the
@@ -73,6 +73,6 @@ bool ds_usable(const struct ds_list *list);
  * but the signature's time was wrong. */
 struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct ds_list *list,
                         const struct bytes *trusted, unsigned trusted_count, uint32_t now, uint32_t *ttl,
-                        enum reason *why, bool *only_the_time);
+                        enum reason *why, bool *only_the_time, struct budget *cost);
 
 #endif

@@ -41,8 +41,11 @@ static void count(const struct verdict *v)
     metric_count(by_kind[v->kind]);
     metric_add(METRIC_DNSSEC_CHECKS, v->budget.checks_done);
     metric_add(METRIC_DNSSEC_HASHES, v->budget.hash_work);
-    if (v->budget.spent)
-        metric_count(METRIC_DNSSEC_LIMITED);
+    static const enum metric by_limit[] = {METRIC_DNSSEC_LIMITED_CHECKS, METRIC_DNSSEC_LIMITED_KEYS,
+                                           METRIC_DNSSEC_LIMITED_HASHES, METRIC_DNSSEC_LIMITED_ITERATIONS};
+    for (unsigned i = 0; i < sizeof by_limit / sizeof *by_limit; i++)
+        if (v->budget.limited >> i & 1)
+            metric_count(by_limit[i]);
 }
 
 static bool open_block(struct validator *v, const uint8_t *block, size_t len, struct answer *out)
@@ -60,7 +63,11 @@ static struct verdict judge(struct validation *x)
     for (unsigned i = 0; i < x->targets.count; i++)
         zones[i] = x->wait[i].zone;
     uint8_t *wire = x->block + (a.wire.data - x->block);
-    return judge_answer(&v->bench, &x->q, a.head.rcode, &x->targets, zones, wire, v->o.now(v->o.self));
+    struct verdict verdict =
+        judge_answer(&v->bench, &x->q, a.head.rcode, &x->targets, zones, wire, v->o.now(v->o.self));
+    for (unsigned i = 0; i < x->targets.count; i++)
+        budget_charge(&verdict.budget, &x->wait[i].waiter.cost);
+    return verdict;
 }
 
 static void validation_free(struct validation *x)

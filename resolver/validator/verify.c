@@ -47,7 +47,7 @@ static enum reason check_time(const struct rrsig *sig, uint32_t now)
 static bool spend_check(struct check *c)
 {
     if (c->budget->checks == 0 || c->done == VERIFY_SET_CHECKS) {
-        c->budget->spent = true;
+        c->budget->limited |= LIMITED_CHECKS;
         return false;
     }
     c->budget->checks--;
@@ -82,7 +82,7 @@ static enum reason try_keys(struct check *c, const struct rrsig *sig)
             continue;
         }
         if (tried++ == VERIFY_TAG_KEYS)
-            c->budget->spent = true;
+            c->budget->limited |= LIMITED_TAG_KEYS;
         if (tried > VERIFY_TAG_KEYS || !spend_check(c) || (!text.len && !put_text(c, sig, &text)))
             return REASON_DNSSEC_BOGUS;
         if (key_verify(&c->v->crypto, k, text, sig->signature))
@@ -140,7 +140,7 @@ enum reason verify_set(struct verifier *v, struct budget *b, const struct rrsets
         if (one == REASON_OK)
             return REASON_OK;
         why = worse(why, one);
-        if (b->spent)
+        if (b->limited & (LIMITED_CHECKS | LIMITED_TAG_KEYS))
             break;
     }
     return why;

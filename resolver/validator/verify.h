@@ -20,12 +20,28 @@ enum {
     VERIFY_DS_MAX = 16     /* DS of a zone that are looked at */
 };
 
+/* What was not done because it is more than one message may cost: bits of budget.limited. */
+enum limited {
+    LIMITED_CHECKS = 1,    /* signatures */
+    LIMITED_TAG_KEYS = 2,  /* keys of one tag */
+    LIMITED_HASHES = 4,    /* names hashed for NSEC3 */
+    LIMITED_ITERATIONS = 8 /* NSEC3 with too many of them */
+};
+
 struct budget {
     unsigned checks, hashes;         /* left */
     unsigned checks_done, hash_work; /* signatures checked; SHA-1 runs, iterations included */
-    bool spent;                      /* something was not done for want of it */
+    unsigned limited;                /* LIMITED_… */
 };
 #define BUDGET_FULL ((struct budget){.checks = VERIFY_CHECKS, .hashes = VERIFY_HASHES})
+
+/* Adds what another message cost. */
+static inline void budget_charge(struct budget *b, const struct budget *other)
+{
+    b->checks_done += other->checks_done;
+    b->hash_work += other->hash_work;
+    b->limited |= other->limited;
+}
 
 /* Scratch memory of all checks: one per thread, too large for a stack. */
 struct verifier {

@@ -18,6 +18,7 @@ from lib.cli import Cli, make_list  # noqa: E402
 from lib.polynya import SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
+from lib.world import World  # noqa: E402
 from lib.zone import Knot  # noqa: E402
 
 
@@ -139,6 +140,15 @@ def shared(shared_factory, module_upstream):
 def knot():
     folder = tempfile.mkdtemp(prefix="polynya-knot-")
     server = Knot(folder)
+    yield server
+    server.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def world():
+    folder = tempfile.mkdtemp(prefix="polynya-world-")
+    server = World(folder + "/world")
     yield server
     server.close()
     shutil.rmtree(folder)

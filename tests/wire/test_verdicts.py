@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Polynya's verdicts beside Unbound's and Knot Resolver's, name by name, on one signed world full of broken zones."""
 import re
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-import dns.flags
 import pytest
 
 from lib import doh
-from lib.world import PARDONED, KnotResolver, Unbound, World, questions, verdict
+from lib.world import PARDONED, KnotResolver, Unbound, questions, verdict
 
 # Where the two differ from each other: the one that is followed, and why.
 UNBOUND, KNOT = 1, 2
@@ -32,15 +29,6 @@ DIFFER = [
     (r"h11\.forged3?\.bad\. TXT", KNOT, "What is denied is proved; that the SOA is missing only forbids caching."),
     (r"a\.b\.d1\.forged3?\.bad\. A", KNOT, "A CNAME that its DNAME does not account for (RFC 6672 5.3.1)."),
 ]
-
-
-@pytest.fixture(scope="module")
-def world():
-    folder = tempfile.mkdtemp(prefix="polynya-world-")
-    world = World(folder + "/world")
-    yield world
-    world.close()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ static void test_grows_and_is_bounded(void **state)
     failure_init(&table, 1000, 6000);
     const int64_t holds[] = {1000, 2000, 4000, 6000, 6000};
     for (size_t i = 0; i < sizeof holds / sizeof *holds; i++) {
-        assert_false(failure_holds(&table, 7, now));
-        failure_note(&table, 7, now);
-        assert_true(failure_holds(&table, 7, now));
-        assert_true(failure_holds(&table, 7, now + holds[i] - 1));
-        assert_false(failure_holds(&table, 7, now + holds[i]));
+        assert_int_equal(failure_holds(&table, 7, now), REASON_OK);
+        failure_note(&table, 7, REASON_UPSTREAM_DEAD, now);
+        assert_int_equal(failure_holds(&table, 7, now), REASON_UPSTREAM_DEAD);
+        assert_int_equal(failure_holds(&table, 7, now + holds[i] - 1), REASON_UPSTREAM_DEAD);
+        assert_int_equal(failure_holds(&table, 7, now + holds[i]), REASON_OK);
         now += holds[i];
     }
 }
@@ -30,35 +30,35 @@ static void test_answer_ends_it(void **state)
 {
     (void)state;
     failure_init(&table, 1000, 6000);
-    failure_note(&table, 7, 0);
-    failure_note(&table, 7, 1000);
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 0);
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 1000);
     failure_clear(&table, 7);
-    assert_false(failure_holds(&table, 7, 1001));
-    failure_note(&table, 7, 1001);
-    assert_true(failure_holds(&table, 7, 2000));
-    assert_false(failure_holds(&table, 7, 2001));
+    assert_int_equal(failure_holds(&table, 7, 1001), REASON_OK);
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 1001);
+    assert_int_equal(failure_holds(&table, 7, 2000), REASON_UPSTREAM_DEAD);
+    assert_int_equal(failure_holds(&table, 7, 2001), REASON_OK);
 }
 
 static void test_old_failure_is_forgotten(void **state)
 {
     (void)state;
     failure_init(&table, 1000, 6000);
-    failure_note(&table, 7, 0);
-    failure_note(&table, 7, 1000); /* held until 3000 */
-    failure_note(&table, 7, 9000);
-    assert_false(failure_holds(&table, 7, 10000));
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 0);
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 1000); /* held until 3000 */
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 9000);
+    assert_int_equal(failure_holds(&table, 7, 10000), REASON_OK);
 }
 
 static void test_questions_are_apart(void **state)
 {
     (void)state;
     failure_init(&table, 1000, 6000);
-    failure_note(&table, 7, 0);
-    assert_false(failure_holds(&table, 8, 1));
-    assert_false(failure_holds(&table, 7 + FAILURE_SETS, 1));
-    assert_false(failure_holds(&table, 0, 1)); /* free entries are nobody's failure */
-    failure_note(&table, 0, 0);
-    assert_true(failure_holds(&table, 0, 1));
+    failure_note(&table, 7, REASON_UPSTREAM_DEAD, 0);
+    assert_int_equal(failure_holds(&table, 8, 1), REASON_OK);
+    assert_int_equal(failure_holds(&table, 7 + FAILURE_SETS, 1), REASON_OK);
+    assert_int_equal(failure_holds(&table, 0, 1), REASON_OK); /* free entries are nobody's failure */
+    failure_note(&table, 0, REASON_UPSTREAM_DEAD, 0);
+    assert_int_equal(failure_holds(&table, 0, 1), REASON_UPSTREAM_DEAD);
 }
 
 static void test_full_set_drops_what_ends_first(void **state)
@@ -66,10 +66,10 @@ static void test_full_set_drops_what_ends_first(void **state)
     (void)state;
     failure_init(&table, 1000, 6000);
     for (int i = 0; i <= FAILURE_WAYS; i++)
-        failure_note(&table, 7 + (uint64_t)i * FAILURE_SETS, i);
-    assert_false(failure_holds(&table, 7, 10));
+        failure_note(&table, 7 + (uint64_t)i * FAILURE_SETS, REASON_UPSTREAM_DEAD, i);
+    assert_int_equal(failure_holds(&table, 7, 10), REASON_OK);
     for (int i = 1; i <= FAILURE_WAYS; i++)
-        assert_true(failure_holds(&table, 7 + (uint64_t)i * FAILURE_SETS, 10));
+        assert_int_equal(failure_holds(&table, 7 + (uint64_t)i * FAILURE_SETS, 10), REASON_UPSTREAM_DEAD);
 }
 
 static void test_settings_are_bounded(void **state)
@@ -78,9 +78,9 @@ static void test_settings_are_bounded(void **state)
     failure_init(&table, 1000, INT64_MAX);
     int64_t now = 0;
     for (int i = 0; i < 80; i++)
-        failure_note(&table, 7, now);
-    assert_true(failure_holds(&table, 7, now + 299999));
-    assert_false(failure_holds(&table, 7, now + 300000));
+        failure_note(&table, 7, REASON_UPSTREAM_DEAD, now);
+    assert_int_equal(failure_holds(&table, 7, now + 299999), REASON_UPSTREAM_DEAD);
+    assert_int_equal(failure_holds(&table, 7, now + 300000), REASON_OK);
 }
 
 int main(void)

@@ -217,7 +217,7 @@ static void dear(void **state)
         strcat(name, "a.");
     strcat(name, "example.");
     assert_int_equal(no_name(f, name), DENIAL_UNPROVEN);
-    assert_true(f->budget.spent);
+    assert_int_equal(f->budget.limited, LIMITED_HASHES);
     assert_int_equal(f->budget.hash_work, VERIFY_HASHES * 51);
 }
 
