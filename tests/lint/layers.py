@@ -39,7 +39,7 @@ SINGLE_USERS = [
     ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
-    ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c"]),
+    ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
     ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c"]),
