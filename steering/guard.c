@@ -64,6 +64,13 @@ bool guard_is_denied(const struct guard *g, const struct ip *ip)
     return false;
 }
 
+enum refusal_why guard_address(const struct guard *g, const struct ip *ip, bool allow_special_use)
+{
+    if (!allow_special_use && !guard_is_global(ip))
+        return REFUSAL_SPECIAL_USE;
+    return guard_is_denied(g, ip) ? REFUSAL_DENIED : REFUSAL_NONE;
+}
+
 struct guard *guard_new(const struct ip_net *denied, size_t count)
 {
     struct guard *g = malloc(sizeof *g + count * sizeof *denied);
@@ -115,10 +122,9 @@ static bool check_mirror(const struct guard *g, const struct mirror *m, bool all
     if (m->port != 443 && !allow_special_use)
         return refuse(why, REFUSAL_BAD_PORT, "port");
     for (unsigned i = 0; i < m->address_count; i++) {
-        if (!allow_special_use && !guard_is_global(&m->addresses[i]))
-            return refuse(why, REFUSAL_SPECIAL_USE, "addresses[%u]", i);
-        if (guard_is_denied(g, &m->addresses[i]))
-            return refuse(why, REFUSAL_DENIED, "addresses[%u]", i);
+        enum refusal_why not = guard_address(g, &m->addresses[i], allow_special_use);
+        if (not != REFUSAL_NONE)
+            return refuse(why, not, "addresses[%u]", i);
     }
     return true;
 }

@@ -22,6 +22,8 @@ void guard_free(struct guard **g);
 bool guard_is_global(const struct ip *ip);
 /* True if the operator denies it; an IPv4-mapped address counts as the IPv4 address. */
 bool guard_is_denied(const struct guard *g, const struct ip *ip);
+/* Both of a mirror's address: SPECIAL_USE, which allow_special_use lifts, or DENIED, or NONE. */
+enum refusal_why guard_address(const struct guard *g, const struct ip *ip, bool allow_special_use);
 /* domain is lower-case text. PUBLIC_SUFFIX, BAD_NAME (a label that begins with "_"). */
 bool guard_domain(const struct guard *g, const char *domain, struct refusal *why);
 /* Domain, names, addresses and ports of a registration. allow_special_use lifts SPECIAL_USE and BAD_PORT

@@ -94,7 +94,8 @@ static uint8_t *compile(struct lists *l, const struct offer *o, unsigned which, 
         if (!d)
             continue;
         size_t live = live_sites(l, d, now, sites + used);
-        sources[n++] = (struct view_source){l->sub[i].conf->name, &d->result.list, sites + used, live};
+        sources[n++] =
+            (struct view_source){l->sub[i].conf->name, &d->result.list, sites + used, live, VIEW_SIGNED};
         used += live;
     }
     uint8_t *block = sources && sites ? view_compile(sources, n, &l->key, len) : NULL;

@@ -80,7 +80,7 @@ void steer_case_init(struct steer_case *c, const struct view_site *site, const s
                      const struct steer_client *client, const uint8_t day_secret[32], int64_t now)
 {
     *c = (struct steer_case){.site = site, .health = health, .country = client->country, .now = now};
-    c->published = health && health_head(health)->published;
+    c->published = view_site_signed(site) && health && health_head(health)->published;
     c->fresh = health && health_is_fresh(health_head(health)->stored, now);
     c->everyone = client->everyone;
     find_scope(c);

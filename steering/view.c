@@ -54,8 +54,9 @@ static bool is_name(const uint8_t *wire, size_t len)
 static bool open_list(const struct view *v, size_t at)
 {
     const struct view_list *l = (const void *)(v->block + at);
-    return is_text(l->name, sizeof l->name) && array_within(at + l->site_at, l->site_count, v->head.site_at,
-                                                            v->head.site_count, sizeof(struct view_site));
+    return is_text(l->name, sizeof l->name) && l->trust <= VIEW_POLICY &&
+           array_within(at + l->site_at, l->site_count, v->head.site_at, v->head.site_count,
+                        sizeof(struct view_site));
 }
 
 static bool open_site(const struct view *v, size_t at)
@@ -243,10 +244,14 @@ unsigned view_site_blocked_in(const struct view_site *s, const char *country)
     const struct view_blocked *b = view_site_blocked(s);
     if (!country[0])
         return s->blocked_flags;
-    for (unsigned i = 0; i < s->blocked_count; i++)
+    unsigned everywhere = 0;
+    for (unsigned i = 0; i < s->blocked_count; i++) {
         if (memcmp(b[i].country, country, 2) == 0)
             return b[i].flags;
-    return 0;
+        if (b[i].country[0] == VIEW_EVERYWHERE[0])
+            everywhere = b[i].flags;
+    }
+    return everywhere;
 }
 
 bool view_mirror_blocked_in(const struct view_mirror *m, const char *country)

@@ -13,7 +13,7 @@
 #include "data/base/text.h"
 #include "data/dns/name.h"
 
-enum { VIEW_FORMAT = 2, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };
+enum { VIEW_FORMAT = 3, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };
 enum { VIEW_LIST_NAME_MAX = 63, VIEW_MIRROR_ID_MAX = 32, VIEW_ALPN_MAX = 4, VIEW_ALPN_LEN_MAX = 15 };
 enum { VIEW_SITE_MIRRORS_MAX = 64, VIEW_MIRROR_ADDRESSES_MAX = 8, VIEW_ECH_MAX = 1024 };
 
@@ -26,6 +26,14 @@ enum view_kind { VIEW_TERMINATE, VIEW_PASSTHROUGH };
 enum view_block { VIEW_BLOCK_DNS = 1, VIEW_BLOCK_IP = 2, VIEW_BLOCK_SNI = 4 };
 enum view_health { VIEW_HEALTH_UNKNOWN, VIEW_HEALTH_UP, VIEW_HEALTH_DOWN };
 
+/* Who vouches for a list's mirrors. */
+enum view_trust {
+    VIEW_SIGNED, /* outlets, with their signatures */
+    VIEW_POLICY  /* a policy zone (RPZ) of the operator's: nobody, so only our own probes' proof counts */
+};
+/* The country of a struct view_blocked that holds in all others. */
+#define VIEW_EVERYWHERE "*"
+
 /* Offsets (`_at`) count bytes forward from the start of the structure they stand in. */
 struct view_list {
     uint64_t version;
@@ -34,6 +42,7 @@ struct view_list {
     uint32_t site_at; /* struct view_site[site_count] */
     uint32_t site_count;
     char name[VIEW_LIST_NAME_MAX + 1];
+    uint8_t trust; /* enum view_trust */
 };
 
 struct view_site {
@@ -74,7 +83,7 @@ struct view_mirror {
 };
 
 struct view_blocked {
-    char country[2]; /* ISO 3166, upper-case, no NUL */
+    char country[2]; /* ISO 3166, upper-case, no NUL; or VIEW_EVERYWHERE */
     uint8_t flags;   /* enum view_block */
 };
 
@@ -145,6 +154,11 @@ static inline struct bytes view_mirror_ech(const struct view_mirror *m)
     return bytes_of((const uint8_t *)m + m->ech_at, m->ech_len);
 }
 
+static inline bool view_site_signed(const struct view_site *s)
+{
+    return view_site_list(s)->trust == VIEW_SIGNED;
+}
+
 /* Flags of enum view_block for that country ("RU"); 0 if the site is not blocked there. For "" (unknown)
  * those of all countries together. */
 unsigned view_site_blocked_in(const struct view_site *s, const char *country);
@@ -170,6 +184,7 @@ struct view_source {
     const struct list_doc *list; /* version, times, health */
     const struct view_source_site *sites;
     size_t site_count;
+    enum view_trust trust;
 };
 
 /* A malloced block for view_open; NULL without memory or when it would pass VIEW_SIZE_MAX. Where two sites

@@ -182,6 +182,7 @@ static void put_site(struct compiler *c, const struct view_source *source, const
 static void put_list(struct compiler *c, const struct view_source *source, size_t at)
 {
     struct view_list out = {
+        .trust = (uint8_t)source->trust,
         .version = source->list->version,
         .issued = source->list->issued,
         .expires = source->list->expires,

@@ -71,3 +71,51 @@ void svcb_write(struct writer *w, const struct svcb *s)
     }
     put_hints(w, s, SVC_IPV6HINT, 16);
 }
+
+static bool read_hints(struct bytes value, uint8_t len, struct svcb_seen *out)
+{
+    if (value.len == 0 || value.len % len)
+        return false;
+    for (size_t at = 0; at < value.len; at += len) {
+        if (out->hint_count == SVCB_HINTS_MAX)
+            return false;
+        struct ip *hint = &out->hints[out->hint_count++];
+        hint->len = len;
+        memcpy(hint->addr, value.data + at, len);
+    }
+    return true;
+}
+
+static bool read_param(uint16_t key, struct bytes value, struct svcb_seen *out)
+{
+    switch (key) {
+    case SVC_PORT:
+        out->port = value.len == 2 ? get_u16(value.data) : 0;
+        return value.len == 2;
+    case SVC_IPV4HINT:
+        return read_hints(value, 4, out);
+    case SVC_IPV6HINT:
+        return read_hints(value, 16, out);
+    default:
+        return true;
+    }
+}
+
+bool svcb_read(struct bytes rdata, struct svcb_seen *out)
+{
+    size_t at = 2;
+    int32_t last = -1;
+    *out = (struct svcb_seen){0};
+    if (rdata.len < 3 || !name_read(rdata, &at, &out->target))
+        return false;
+    out->priority = get_u16(rdata.data);
+    while (rdata.len - at >= 4) {
+        uint16_t key = get_u16(rdata.data + at), len = get_u16(rdata.data + at + 2);
+        at += 4;
+        if (key <= last || len > rdata.len - at || !read_param(key, bytes_of(rdata.data + at, len), out))
+            return false;
+        at += len;
+        last = key;
+    }
+    return at == rdata.len;
+}

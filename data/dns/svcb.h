@@ -4,6 +4,7 @@
 #define POLYNYA_DNS_SVCB_H
 
 #include "data/base/text.h"
+#include "data/dns/name.h"
 
 struct svcb {
     uint16_t priority;
@@ -17,5 +18,19 @@ struct svcb {
 
 /* SvcParams in ascending key order. w is full if it does not fit. */
 void svcb_write(struct writer *w, const struct svcb *s);
+
+enum { SVCB_HINTS_MAX = 64 };
+
+/* What a record's RDATA says, as far as we go by it. */
+struct svcb_seen {
+    uint16_t priority;
+    struct dns_name target; /* the root: the owner itself */
+    uint16_t port;          /* 0 for none */
+    struct ip hints[SVCB_HINTS_MAX];
+    unsigned hint_count;
+};
+
+/* False if it is malformed, its keys do not ascend, or it has more hints than that. */
+bool svcb_read(struct bytes rdata, struct svcb_seen *out);
 
 #endif

@@ -114,7 +114,7 @@ static struct bytes verify_and_compile(const struct trust_input *in, unsigned co
         exit(1);
     }
     int64_t verified = now_ns();
-    struct view_source source = {"bench", &result.list, result.sites, result.site_count};
+    struct view_source source = {"bench", &result.list, result.sites, result.site_count, VIEW_SIGNED};
     uint8_t *block = view_compile(&source, 1, &key, &len);
     int64_t compiled = now_ns();
     printf("list of %u sites, %.1f MB: verified in %.2f s, compiled in %.3f s\n", count,

@@ -67,7 +67,7 @@ static void compile(struct fixture *f)
     if (!registration_parse(bytes_str(text), &f->w.arena, &reg, &why))
         fail_msg("%s", why.where);
     struct view_source_site site = {&reg, &d};
-    struct view_source source = {"demo", &list, &site, 1};
+    struct view_source source = {"demo", &list, &site, 1, VIEW_SIGNED};
     struct hash_key key = {1, 2};
     size_t len;
     uint8_t *block = view_compile(&source, 1, &key, &len);

@@ -47,8 +47,8 @@ static int set_up(void **state)
     f->list[0] = parse_list(&f->w, 5);
     f->list[1] = parse_list(&f->w, 6);
     struct view_source_site site[2] = {{&f->reg[0], &delegation}, {&f->reg[1], &delegation}};
-    struct view_source sources[2] = {{"first", &f->list[0], &site[0], 1},
-                                     {"second", &f->list[1], &site[1], 1}};
+    struct view_source sources[2] = {{"first", &f->list[0], &site[0], 1, VIEW_SIGNED},
+                                     {"second", &f->list[1], &site[1], 1, VIEW_SIGNED}};
     f->block = view_compile(sources, 2, &key, &f->len);
     assert_non_null(f->block);
     *state = f;
