@@ -79,12 +79,15 @@ static const char *list_state(const struct admin *a, const struct pages *p)
 static void health_page(struct admin *a, const struct pages *p, struct writer *w)
 {
     const char *list = list_state(a, p);
-    bool good = strcmp(list, "fresh") == 0 || strcmp(list, "none") == 0;
-    writer_printf(w, "{\"status\":\"%s\",\"list\":\"%s\"}\n",
+    bool good = (strcmp(list, "fresh") == 0 || strcmp(list, "none") == 0) && !total(p, METRIC_RPZ_MISSING);
+    writer_printf(w, "{\"status\":\"%s\",\"list\":\"%s\"",
                   a->draining ? "draining"
                   : good      ? "ok"
                               : "degraded",
                   list);
+    if (a->conf->steering.rpz_count)
+        writer_printf(w, ",\"rpz\":\"%s\"", total(p, METRIC_RPZ_MISSING) ? "missing" : "fresh");
+    writer_printf(w, "}\n");
 }
 
 /* ---- /status ---- */
@@ -132,15 +135,43 @@ static void time_text(uint64_t when, char out[TIME_TEXT_MAX])
         time_format((int64_t)when, out);
 }
 
+static const struct view_list *find_list(const struct view *v, const char *name)
+{
+    size_t count = 0;
+    const struct view_list *l = v ? view_lists(v, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(l[i].name, name) == 0)
+            return &l[i];
+    return NULL;
+}
+
+/* Policy zones say of themselves that they are worth less: nobody's signature, our own probes' proof alone.
+ */
+static json_t *policies_json(const struct admin *a)
+{
+    const struct view *v = a->engine ? engine_view(a->engine) : NULL;
+    json_t *rows = json_array();
+    for (unsigned i = 0; i < a->conf->steering.rpz_count; i++) {
+        const struct conf_rpz *c = &a->conf->steering.rpz[i];
+        const struct view_list *l = find_list(v, c->name);
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I}", "name", c->name, "zone",
+                                        c->zone, "from", c->file ? "file" : "primary", "trust", "unsigned",
+                                        "in_force", l != NULL, "serial", (json_int_t)(l ? l->version : 0),
+                                        "sites", (json_int_t)(l ? l->site_count : 0)));
+    }
+    return rows;
+}
+
 static json_t *steering_json(const struct admin *a, const struct pages *p)
 {
     char issued[TIME_TEXT_MAX], expires[TIME_TEXT_MAX];
     time_text(total(p, METRIC_LIST_ISSUED), issued);
     time_text(total(p, METRIC_LIST_EXPIRES), expires);
-    return json_pack("{s:o, s:s, s:I, s:s, s:I, s:s, s:I}", "lists", lists_json(a), "state", list_state(a, p),
-                     "version", (json_int_t)total(p, METRIC_LIST_VERSION), "issued", issued, "age",
-                     (json_int_t)total(p, METRIC_LIST_AGE), "expires", expires, "sites",
-                     (json_int_t)total(p, METRIC_LIST_SITES));
+    return json_pack("{s:o, s:s, s:I, s:s, s:I, s:s, s:I, s:o}", "lists", lists_json(a), "state",
+                     list_state(a, p), "version", (json_int_t)total(p, METRIC_LIST_VERSION), "issued", issued,
+                     "age", (json_int_t)total(p, METRIC_LIST_AGE), "expires", expires, "sites",
+                     (json_int_t)total(p, METRIC_LIST_SITES), "policy_zones", policies_json(a));
 }
 
 static json_t *cache_json(struct engine *e)

@@ -202,10 +202,13 @@ static void on_url(void *self, const char *setting, const void *value)
     allow_folder_of(self, folder);
 }
 
+/* A policy zone's primary is the prober's to ask, which may connect to any port. */
 static void on_server(void *self, const char *setting, const void *value)
 {
-    (void)setting;
+    static const char *const sections[] = {"upstream.", NULL};
     struct rules *r = self;
+    if (!belongs(setting, sections))
+        return;
     struct net_port_attr attr = {.allowed_access = NET_CONNECT_TCP, .port = sock_addr_port(value)};
     if (r->net & NET_CONNECT_TCP && syscall(SYS_landlock_add_rule, r->fd, RULE_NET_PORT, &attr, 0) != 0)
         r->failed = true;

@@ -46,6 +46,19 @@ static bool roots_readable(const struct conf *conf, char *error, size_t cap)
     return true;
 }
 
+/* A zone file may come later, and is then taken; a secret without which nothing is transferred may not. */
+static bool secrets_readable(const struct conf *conf, char *error, size_t cap)
+{
+    for (unsigned i = 0; i < conf->steering.rpz_count; i++) {
+        const struct conf_rpz *r = &conf->steering.rpz[i];
+        if (r->tsig_secret_file && access(r->tsig_secret_file, R_OK) != 0) {
+            snprintf(error, cap, "policy zone %s: %s: %s", r->name, r->tsig_secret_file, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool anchors_readable(const struct conf *c, char *error, size_t cap)
 {
     if (c->dnssec.mode == CONF_VALIDATION_OFF)
@@ -69,7 +82,8 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
             return false;
         tls_server_free(&tls);
     }
-    return anchors_readable(conf, error, cap) && roots_readable(conf, error, cap);
+    return anchors_readable(conf, error, cap) && roots_readable(conf, error, cap) &&
+           secrets_readable(conf, error, cap);
 }
 
 bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,

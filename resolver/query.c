@@ -502,6 +502,11 @@ void engine_cache_usage(struct engine *e, struct cache_usage *out)
     cache_usage(e->cache, out);
 }
 
+const struct view *engine_view(const struct engine *e)
+{
+    return snapshot_view(e->snapshot);
+}
+
 unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap)
 {
     return upstream_states(e->upstream, out, cap);

@@ -14,6 +14,7 @@
 #include "data/store/shm.h"
 #include "resolver/net/http.h"
 #include "resolver/upstream.h"
+#include "steering/view.h"
 
 struct engine;
 
@@ -28,6 +29,8 @@ void engine_message(struct engine *e, struct http_stream *s, struct bytes messag
 
 /* For the admin listener. */
 void engine_cache_usage(struct engine *e, struct cache_usage *out);
+/* What it steers by, valid within the loop's turn; NULL: nothing yet. */
+const struct view *engine_view(const struct engine *e);
 unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap);
 
 #endif

@@ -84,6 +84,11 @@ void snapshot_refresh(struct snapshot *s, int64_t now)
     }
 }
 
+const struct view *snapshot_view(const struct snapshot *s)
+{
+    return s->view;
+}
+
 void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,
                      int64_t now, struct steer_decision *out)
 {

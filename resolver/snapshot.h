@@ -16,6 +16,8 @@ struct snapshot *snapshot_new(const char *state_dir, const uint32_t *generation)
 void snapshot_free(struct snapshot **s);
 /* Loads what has been stored since the last call; cheap when nothing has. */
 void snapshot_refresh(struct snapshot *s, int64_t now);
+/* The current copy, valid until the next refresh; NULL without one. */
+const struct view *snapshot_view(const struct snapshot *s);
 /* steer_decide over the current copy; NOT_OURS without one. What out points to is valid until the next
  * refresh. */
 void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,

@@ -132,7 +132,7 @@ static bool fill_posts(struct supervisor *s, const struct generation *g)
     for (unsigned i = 0; i < g->conf->workers; i++)
         if (!fill(s, g, SHM_WORKER, i))
             return false;
-    if (g != &s->current || !g->conf->steering.list_count || prober_alive(s))
+    if (g != &s->current || !conf_steers(g->conf) || prober_alive(s))
         return true;
     return fill(s, g, SHM_PROBER, 0);
 }
@@ -144,7 +144,7 @@ static bool all_ready(struct supervisor *s, const struct generation *g, bool wit
         if (!x || !x->ready)
             return false;
     }
-    if (!with_prober || !g->conf->steering.list_count)
+    if (!with_prober || !conf_steers(g->conf))
         return true;
     const struct crew_child *x = crew_find(&s->crew, SHM_PROBER, 0, g->number);
     return x && x->ready;

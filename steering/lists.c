@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "data/base/log.h"
+#include "steering/policies.h"
 #include "steering/pull.h"
 
 struct lists {
@@ -14,6 +15,7 @@ struct lists {
     struct shm *shm;
     struct feeds *feeds;
     const struct lists_keeper *keeper; /* NULL: nobody keeps health */
+    struct policies *policies;         /* NULL: none */
     struct store *store;
     struct guard *guard;
     struct hash_key key; /* of the snapshots' tables of names */
@@ -63,14 +65,22 @@ static const struct kept_documents *documents_with(const struct lists *l, unsign
     return o->documents;
 }
 
+/* A name that an outlet has signed for is never a policy zone's to answer, not even when that has expired. */
+static void take_names(const struct lists *l, const struct registration *r, struct records *taken)
+{
+    for (unsigned i = 0; l->conf->steering.rpz_count && i < r->name_count; i++)
+        records_add(taken, &r->full[i], 0, 0, BYTES_NONE);
+}
+
 /* Copies the sites that have not expired at now: an expired one must not stand before the same name of a
  * later list. Notes when the first of them expires. */
-static size_t live_sites(struct lists *l, const struct kept_documents *d, int64_t now,
+static size_t live_sites(struct lists *l, const struct kept_documents *d, int64_t now, struct records *taken,
                          struct view_source_site *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < d->result.site_count; i++) {
         int64_t expires = d->result.sites[i].registration->expires;
+        take_names(l, d->result.sites[i].registration, taken);
         if (expires <= now)
             continue;
         out[n++] = d->result.sites[i];
@@ -81,24 +91,28 @@ static size_t live_sites(struct lists *l, const struct kept_documents *d, int64_
 
 static uint8_t *compile(struct lists *l, const struct offer *o, unsigned which, int64_t now, size_t *len)
 {
-    size_t n = 0, used = 0, total = 1;
+    size_t n = 0, used = 0, total = 1, policies = 0;
     for (unsigned i = 0; i < l->count; i++) {
         const struct kept_documents *d = documents_with(l, i, o, which);
         total += d ? d->result.site_count : 0;
     }
-    struct view_source *sources = calloc(l->count + 1, sizeof *sources);
+    struct view_source *sources = calloc(l->count + l->conf->steering.rpz_count + (size_t)1, sizeof *sources);
     struct view_source_site *sites = calloc(total, sizeof *sites);
+    struct records *taken = records_new();
+    bool ok = sources && sites && taken;
     l->next_expiry = INT64_MAX;
-    for (unsigned i = 0; sources && sites && i < l->count; i++) {
+    for (unsigned i = 0; ok && i < l->count; i++) {
         const struct kept_documents *d = documents_with(l, i, o, which);
         if (!d)
             continue;
-        size_t live = live_sites(l, d, now, sites + used);
+        size_t live = live_sites(l, d, now, taken, sites + used);
         sources[n++] =
             (struct view_source){l->sub[i].conf->name, &d->result.list, sites + used, live, VIEW_SIGNED};
         used += live;
     }
-    uint8_t *block = sources && sites ? view_compile(sources, n, &l->key, len) : NULL;
+    ok = ok && policies_sources(l->policies, now, taken, sources + n, &policies);
+    uint8_t *block = ok ? view_compile(sources, n + policies, &l->key, len) : NULL;
+    records_free(&taken);
     free(sites);
     free(sources);
     return block;
@@ -157,6 +171,8 @@ static enum store_result commit(struct lists *l, const struct offer *o, unsigned
     result = state_make_secret(t);
     if (result == STORE_OK && o)
         result = put_offer(t, &l->sub[which], o);
+    if (result == STORE_OK)
+        result = policies_put(l->policies, t);
     if (result == STORE_OK)
         result = state_put_view(t, block);
     if (result == STORE_OK && table.len)
@@ -294,6 +310,11 @@ static void on_ended(void *self, struct subscription *s, int64_t now)
     set_metrics(self, now);
 }
 
+static bool on_policy(void *self, int64_t now)
+{
+    return store_update(self, NULL, 0, now);
+}
+
 static bool start_subscriptions(struct lists *l, int64_t now)
 {
     struct judge judge = {.guard = l->guard, .now = now};
@@ -313,6 +334,8 @@ static bool start_subscriptions(struct lists *l, int64_t now)
         pull_init(&l->pull[l->count], &l->world, &l->sub[l->count]);
     }
     store_abort(judge.t);
+    if (l->policies)
+        policies_start(l->policies, &(struct policies_world){l->store, l->guard, on_policy, l}, now);
     return true;
 }
 
@@ -326,7 +349,7 @@ static void restore(struct lists *l, int64_t now)
 }
 
 struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds,
-                        const struct lists_keeper *keeper, int64_t now)
+                        struct policies *policies, const struct lists_keeper *keeper, int64_t now)
 {
     struct lists *l = calloc(1, sizeof *l + conf->steering.list_count * sizeof(struct subscription));
     if (!l)
@@ -335,6 +358,7 @@ struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *
     l->shm = shm;
     l->feeds = feeds;
     l->keeper = keeper;
+    l->policies = policies;
     l->pull = calloc(conf->steering.list_count + 1, sizeof *l->pull);
     random_fill(&l->key, sizeof l->key);
     l->guard = guard_new(conf->steering.deny, conf->steering.deny_count);
@@ -373,5 +397,7 @@ void lists_update(struct lists *l, int64_t now, bool all)
         pull_start(&l->pull[i], now, all);
     if (now >= l->next_expiry)
         store_update(l, NULL, 0, now);
+    if (l->policies)
+        policies_update(l->policies, now);
     set_metrics(l, now);
 }

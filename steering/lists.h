@@ -15,6 +15,7 @@
 
 struct lists;
 struct feeds;
+struct policies;
 
 /* Who keeps the health table that belongs to each snapshot. */
 struct lists_keeper {
@@ -29,10 +30,10 @@ struct lists_keeper {
 
 /* Opens or makes steering.mdb (a damaged one is set aside), reads the pinned roots, verifies what was
  * accepted before and stores the snapshot made of it: steering works from here on, whatever the feeds do.
- * All pointers are borrowed; without feeds (NULL) only file: lists are read, without keeper (NULL) no health
- * is stored. NULL, logged, without a store. now: Unix seconds. */
+ * All pointers are borrowed; without feeds (NULL) only file: lists are read, without policies there is no
+ * policy zone, without keeper no health is stored. NULL, logged, without a store. now: Unix seconds. */
 struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *feeds,
-                        const struct lists_keeper *keeper, int64_t now);
+                        struct policies *policies, const struct lists_keeper *keeper, int64_t now);
 void lists_free(struct lists **l);
 /* Reads the feeds and takes what verifies: at once from file: folders, from others when their answers come.
  * all false: only lists whose files changed since they were read last. */

@@ -16,6 +16,7 @@
 #include "steering/lists.h"
 #include "steering/override_file.h"
 #include "steering/rounds.h"
+#include "steering/policies.h"
 
 /* Seconds from a folder's change to reading it: a publisher writes several files. */
 #define SETTLE 0.2
@@ -24,6 +25,7 @@ struct prober {
     struct ev_loop *loop;
     const struct conf *conf;
     struct feeds *feeds;
+    struct policies *policies;
     struct lists *lists;
     struct lists_keeper keeper;
     struct ledger ledger;
@@ -91,6 +93,7 @@ static void watch_folders(struct prober *p)
     for (unsigned i = 0; i < p->conf->steering.list_count; i++)
         for (unsigned k = 0; k < p->conf->steering.lists[i].url_count; k++)
             feed_watch_folder(&p->watch, p->conf->steering.lists[i].urls[k]);
+    policies_watch(p->policies, &p->watch);
 }
 
 static void on_signal(struct ev_loop *loop, ev_io *w, int events)
@@ -178,8 +181,9 @@ static bool open_all(struct prober *p, struct shm *shm)
     ledger_init(&p->ledger, p->loop, p->conf);
     p->feeds = feeds_new(p->loop, p->conf);
     p->rounds = rounds_new(p->loop, p->conf, &p->ledger);
-    if (p->feeds && p->rounds)
-        p->lists = lists_new(p->conf, shm, p->feeds, &p->keeper, now_seconds());
+    p->policies = policies_new(p->loop, p->conf);
+    if (p->feeds && p->rounds && p->policies)
+        p->lists = lists_new(p->conf, shm, p->feeds, p->policies, &p->keeper, now_seconds());
     if (!p->lists)
         return false;
     p->ledger.store = on_table;
@@ -191,6 +195,7 @@ static void close_all(struct prober *p)
 {
     rounds_free(&p->rounds);
     ledger_fini(&p->ledger);
+    policies_free(&p->policies);
     lists_free(&p->lists);
     feeds_free(&p->feeds);
     if (p->loop)

@@ -240,6 +240,24 @@ enum store_result state_each_seq(struct store_txn *t, const char *list,
     return store_each(t, key_bytes(&key), visit_seq, &walk);
 }
 
+static const char *const policy_names[] = {"zone", "checked"};
+
+enum store_result state_get_policy(struct store_txn *t, const char *name, enum state_policy item,
+                                   struct bytes *value)
+{
+    struct key key;
+    return key_make(&key, "rpz/%s/%s", name, policy_names[item]) ? store_get(t, key_bytes(&key), value)
+                                                                 : STORE_FAILED;
+}
+
+enum store_result state_put_policy(struct store_txn *t, const char *name, enum state_policy item,
+                                   struct bytes value)
+{
+    struct key key;
+    return key_make(&key, "rpz/%s/%s", name, policy_names[item]) ? store_put(t, key_bytes(&key), value)
+                                                                 : STORE_FAILED;
+}
+
 enum store_result state_put_view(struct store_txn *t, struct bytes block)
 {
     return store_put(t, BYTES_LIT("view"), block);

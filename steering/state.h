@@ -11,6 +11,8 @@
  *   list/<name>/delegations      the delegations.json it names
  *   list/<name>/floor            struct state_floor: the highest versions ever accepted
  *   list/<name>/seq/<domain>     struct state_seq: the highest seq ever accepted
+ *   rpz/<name>/zone              a policy zone as it was accepted last (policy.h)
+ *   rpz/<name>/checked           i64: when its primary last said that it is the newest
  *
  * The prober writes, everything an update changes in one transaction; workers and the command line read. */
 #ifndef POLYNYA_STEERING_STATE_H
@@ -63,6 +65,12 @@ enum store_result state_put_seq(struct store_txn *t, const char *list, const cha
 enum store_result state_each_seq(struct store_txn *t, const char *list,
                                  bool (*each)(void *self, const char *domain, const struct state_seq *v),
                                  void *self);
+/* The same for what is kept of a policy zone. */
+enum state_policy { STATE_POLICY_ZONE, STATE_POLICY_CHECKED };
+enum store_result state_get_policy(struct store_txn *t, const char *name, enum state_policy item,
+                                   struct bytes *value);
+enum store_result state_put_policy(struct store_txn *t, const char *name, enum state_policy item,
+                                   struct bytes value);
 enum store_result state_put_view(struct store_txn *t, struct bytes block);
 /* A sealed block. Where a view is put, health that is to live on is put in the same transaction. */
 enum store_result state_put_health(struct store_txn *t, struct bytes block);

@@ -208,6 +208,46 @@ static bool check_rebinding(const struct loader *l)
     return true;
 }
 
+static bool is_taken(const struct conf *c, unsigned rpz)
+{
+    const char *name = c->steering.rpz[rpz].name;
+    for (unsigned i = 0; i < c->steering.list_count; i++)
+        if (strcmp(c->steering.lists[i].name, name) == 0)
+            return true;
+    for (unsigned i = 0; i < rpz; i++)
+        if (strcmp(c->steering.rpz[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool check_rpz(const struct loader *l, unsigned i)
+{
+    const struct conf_rpz *r = &l->conf->steering.rpz[i];
+    bool primary = r->primary.sa.sa_family != AF_UNSPEC;
+    struct dns_name name;
+    if (is_taken(l->conf, i))
+        return fail_entry(l, "steering.rpz[#].name", i, "is the name of another list or policy zone");
+    if (!name_from_text(bytes_str(r->zone), &name) || name.len == 1)
+        return fail_entry(l, "steering.rpz[#].zone", i, "must be a domain name");
+    if (primary == (r->file != NULL))
+        return fail_entry(l, "steering.rpz[#]", i, "must have either a file or a primary");
+    if (!r->tsig_name != !r->tsig_secret_file || (r->tsig_name && !primary))
+        return fail_entry(l, "steering.rpz[#]", i,
+                          "tsig-name and tsig-secret-file belong together, and to a primary");
+    if (r->tsig_name && !name_from_text(bytes_str(r->tsig_name), &name))
+        return fail_entry(l, "steering.rpz[#].tsig-name", i, "must be a domain name");
+    return r->refresh_min <= r->refresh_max ||
+           fail_entry(l, "steering.rpz[#].refresh-max", i, "must not be less than refresh-min");
+}
+
+static bool check_policies(const struct loader *l)
+{
+    for (unsigned i = 0; i < l->conf->steering.rpz_count; i++)
+        if (!check_rpz(l, i))
+            return false;
+    return true;
+}
+
 static bool check(const struct loader *l)
 {
     const struct conf *c = l->conf;
@@ -215,7 +255,7 @@ static bool check(const struct loader *l)
         return fail(l, "control", "longer than the 107 bytes a socket's path may have");
     if (c->cache.ttl_min > c->cache.ttl_max)
         return fail(l, "cache.ttl-max", "must not be less than cache.ttl-min");
-    return check_listen(l) && check_upstream(l) && check_rebinding(l) && check_lists(l);
+    return check_listen(l) && check_upstream(l) && check_rebinding(l) && check_lists(l) && check_policies(l);
 }
 
 /* ---- the whole ---- */

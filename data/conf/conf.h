@@ -13,6 +13,7 @@
 enum conf_protocol { CONF_HTTPS, CONF_HTTP, CONF_TLS };
 enum conf_forwarded { CONF_X_FORWARDED_FOR, CONF_FORWARDED, CONF_FORWARDED_NONE };
 enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
+enum conf_tsig { CONF_HMAC_SHA256, CONF_HMAC_SHA512 };
 enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF };
 
 struct conf_listen {
@@ -42,6 +43,19 @@ struct conf_list {
 struct conf_canary {
     const char *url;
     struct ip address; /* len 0: as its name resolves */
+};
+
+/* A policy zone: from a file, or from a primary. */
+struct conf_rpz {
+    const char *name;
+    const char *zone;        /* a name in text */
+    const char *file;        /* path, or NULL */
+    union sock_addr primary; /* AF_UNSPEC: none */
+    const char *tsig_name;   /* NULL: transfers are not signed */
+    enum conf_tsig tsig_algorithm;
+    const char *tsig_secret_file;
+    uint64_t refresh_min, refresh_max;
+    bool allow_special_use;
 };
 
 /* All times in milliseconds, all sizes in bytes. */
@@ -111,6 +125,8 @@ struct conf {
     struct {
         struct conf_list *lists;
         unsigned list_count;
+        struct conf_rpz *rpz;
+        unsigned rpz_count;
         struct ip_net *deny; /* networks no mirror may be in, whatever the lists say */
         unsigned deny_count;
         enum conf_dnssec dnssec;
@@ -164,7 +180,12 @@ struct conf *conf_parse(const char *name, struct bytes yaml, char *error, size_t
 void conf_free(struct conf **c);
 /* The effective config as YAML that conf_load accepts and that gives the same conf. */
 void conf_print(const struct conf *c, struct writer *w);
-/* Calls each for every path (value: const char *const *), every URL (the same) and every upstream's address
+/* Is there anything to steer by? */
+static inline bool conf_steers(const struct conf *c)
+{
+    return c->steering.list_count || c->steering.rpz_count;
+}
+/* Calls each for every path (value: const char *const *), every URL (the same) and every server's address
  * (const union sock_addr *) that is set, wherever it stands; setting is its row's path ("geoip"). */
 typedef void conf_each(void *self, const char *setting, const void *value);
 void conf_each_path(const struct conf *c, conf_each *each, void *self);

@@ -32,7 +32,8 @@ enum setting_kind {
     KIND_PROTOCOL,
     KIND_FORWARDED,
     KIND_DNSSEC,
-    KIND_VALIDATION
+    KIND_VALIDATION,
+    KIND_TSIG
 };
 
 struct setting {

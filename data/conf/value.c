@@ -50,6 +50,9 @@ static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] 
 static const char *const validations[] = {
     [CONF_VALIDATE] = "validate", [CONF_VALIDATION_LOG] = "log", [CONF_VALIDATION_OFF] = "off", NULL};
 
+static const char *const algorithms[] = {
+    [CONF_HMAC_SHA256] = "hmac-sha256", [CONF_HMAC_SHA512] = "hmac-sha512", NULL};
+
 struct kind {
     const char *wants; /* what the text must be */
     bool (*parse)(const struct setting *s, const char *text, const struct value_env *env, void *at);
@@ -467,6 +470,7 @@ static const struct kind kinds[] = {
     [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, NULL, protocols},
     [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
+    [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, NULL, algorithms},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},
 };
 

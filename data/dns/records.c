@@ -158,13 +158,25 @@ bool records_add(struct records *r, const struct dns_name *owner, uint16_t type,
     return take(r, record_of(bytes_of(owner->wire, owner->len), type, ttl, rdata));
 }
 
-bool records_remove(struct records *r, const struct dns_name *owner, uint16_t type, struct bytes rdata)
+/* The slot of such a record; NULL if there is none. */
+static struct record **slot_of(const struct records *r, const struct dns_name *owner, uint16_t type,
+                               struct bytes rdata)
 {
     struct record *x = record_of(bytes_of(owner->wire, owner->len), type, 0, rdata);
     struct record **slot = x ? find(r, x) : NULL;
-    bool found = slot && holds(slot);
     free(x);
-    if (!found)
+    return slot && holds(slot) ? slot : NULL;
+}
+
+bool records_have(const struct records *r, const struct dns_name *owner, uint16_t type, struct bytes rdata)
+{
+    return slot_of(r, owner, type, rdata) != NULL;
+}
+
+bool records_remove(struct records *r, const struct dns_name *owner, uint16_t type, struct bytes rdata)
+{
+    struct record **slot = slot_of(r, owner, type, rdata);
+    if (!slot)
         return false;
     r->bytes -= record_size(*slot);
     r->count--;

@@ -54,6 +54,7 @@ bool records_add(struct records *r, const struct dns_name *owner, uint16_t type,
                  struct bytes rdata);
 /* False if there is none such. */
 bool records_remove(struct records *r, const struct dns_name *owner, uint16_t type, struct bytes rdata);
+bool records_have(const struct records *r, const struct dns_name *owner, uint16_t type, struct bytes rdata);
 size_t records_count(const struct records *r);
 /* All of them by owner (names next to each other stand in no order that means anything), type and RDATA;
  * borrowed until the set changes. A malloced array, to be freed; NULL without memory. */

@@ -6,7 +6,7 @@
 
 #include "data/dns/records.h"
 
-enum { ZONEFILE_MAX = 32 << 20 };
+enum { ZONEFILE_MAX = 16 << 20 };
 
 struct zonefile_error {
     unsigned line; /* 0: of none in particular */

@@ -23,6 +23,12 @@ void engine_cache_usage(struct engine *e, struct cache_usage *out)
 }
 
 /* As the real one does: says how many there are, fills what has room. */
+const struct view *engine_view(const struct engine *e)
+{
+    (void)e;
+    return NULL;
+}
+
 unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap)
 {
     for (unsigned i = 0; i < e->upstreams && i < cap; i++) {
@@ -154,6 +160,18 @@ static void tells_health_and_what_becomes_of_the_list(void **state)
     prober->value[METRIC_LIST_EXPIRED] = 1;
     ask(w, "/health");
     assert_answer(w, 200, "{\"status\":\"degraded\",\"list\":\"expired\"}\n");
+}
+
+static void tells_whether_a_policy_zone_is_missing(void **state)
+{
+    struct world *w = *state;
+    struct metric_page *prober = process(w, SHM_PROBER, 0);
+    w->conf.steering.rpz_count = 1;
+    ask(w, "/health");
+    assert_answer(w, 200, "{\"status\":\"ok\",\"list\":\"none\",\"rpz\":\"fresh\"}\n");
+    prober->value[METRIC_RPZ_MISSING] = 1;
+    ask(w, "/health");
+    assert_answer(w, 200, "{\"status\":\"degraded\",\"list\":\"none\",\"rpz\":\"missing\"}\n");
 }
 
 static void is_unhealthy_only_while_draining(void **state)
@@ -316,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sums_metrics_over_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_health_and_what_becomes_of_the_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_whether_a_policy_zone_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(is_unhealthy_only_while_draining, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_head_as_get, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_other_methods_and_paths, setup, teardown),

@@ -80,7 +80,7 @@ static int tear_down(void **state)
 
 static void start(struct fixture *f)
 {
-    f->lists = lists_new(&f->conf, f->shm, NULL, NULL, NOW);
+    f->lists = lists_new(&f->conf, f->shm, NULL, NULL, NULL, NOW);
     assert_non_null(f->lists);
 }
 
@@ -123,7 +123,7 @@ static void a_list_is_taken_and_survives_without_its_feed(void **state)
     snprintf(command, sizeof command, "rm -r %s", f->feed);
     assert_int_equal(system(command), 0);
     /* A week later, everything but the registration expired: it is still steered. */
-    f->lists = lists_new(&f->conf, f->shm, NULL, NULL, NOW + 7 * DAY);
+    f->lists = lists_new(&f->conf, f->shm, NULL, NULL, NULL, NOW + 7 * DAY);
     lists_update(f->lists, NOW + 7 * DAY, true);
     assert_int_equal(stop_and_look(f, "outlet.example"), 1);
 }

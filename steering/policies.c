@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The subscribed policy zones: see policies.h. */
+#include "steering/policies.h"
+
+#include <stdlib.h>
+
+#include "data/base/log.h"
+#include "data/base/metric.h"
+#include "steering/feed_file.h"
+#include "steering/policy.h"
+
+enum { COUNTS_TEXT_MAX = 512 };
+
+struct subscribed {
+    const struct conf_rpz *conf;
+    struct policies *all;
+    struct dns_name zone;     /* lower-case */
+    struct policy_zone *now;  /* believed; NULL: nothing */
+    struct policy_zone *next; /* while it is being stored */
+    uint64_t seen;            /* fingerprint of the file when it was read last */
+    struct refusal told;
+    bool expired; /* said so, and left out */
+};
+
+struct policies {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct policies_world world;
+    unsigned count;
+    struct subscribed zone[];
+};
+
+static struct rpz_judge judge_of(const struct subscribed *s, int64_t now)
+{
+    return (struct rpz_judge){.zone = &s->zone,
+                              .guard = s->all->world.guard,
+                              .allow_special_use = s->conf->allow_special_use,
+                              .now = now};
+}
+
+static bool from_primary(const struct subscribed *s)
+{
+    return s->conf->file == NULL;
+}
+
+/* ---- telling ---- */
+
+static void refused(struct subscribed *s, const struct refusal *why)
+{
+    metric_count(METRIC_RPZ_REFUSED);
+    metric_refusal(why->why);
+    if (why->why == s->told.why && strcmp(why->where, s->told.where) == 0)
+        return;
+    s->told = *why;
+    log_warn("rpz.refused", "rpz=%s why=%s at=\"%s\" text=\"%s\"", s->conf->name, refusal_name(why->why),
+             why->where, refusal_text(why->why));
+}
+
+/* "rpz-action:3,special-use:1" */
+static void count_refusals(const struct rpz_rules *r, char out[COUNTS_TEXT_MAX])
+{
+    struct writer w = writer_of(out, COUNTS_TEXT_MAX - 1);
+    for (unsigned why = 0; why < REFUSAL_COUNT; why++) {
+        for (size_t i = 0; i < r->refused[why]; i++)
+            metric_refusal(why);
+        if (r->refused[why])
+            writer_printf(&w, "%s%s:%zu", w.len ? "," : "", refusal_name(why), r->refused[why]);
+    }
+    out[w.full ? 0 : w.len] = '\0';
+}
+
+static void accepted(struct subscribed *s)
+{
+    char counts[COUNTS_TEXT_MAX];
+    const struct rpz_rules *r = &s->now->rules;
+    s->told = (struct refusal){0};
+    metric_count(METRIC_RPZ_LOADED);
+    count_refusals(r, counts);
+    log_info("rpz.accepted", "rpz=%s serial=%u sites=%zu passed=%zu refused=%zu why=\"%s\" first=\"%s\"",
+             s->conf->name, s->now->soa.serial, r->site_count, r->passed_count, r->refused_count, counts,
+             r->first.where);
+}
+
+static void set_metrics(const struct policies *p)
+{
+    uint64_t sites = 0, rules = 0, missing = 0;
+    for (unsigned i = 0; i < p->count; i++) {
+        const struct subscribed *s = &p->zone[i];
+        bool gone = !s->now || s->expired;
+        missing += gone;
+        sites += gone ? 0 : s->now->rules.site_count;
+        rules += gone ? 0 : s->now->rules.refused_count;
+    }
+    metric_set(METRIC_RPZ_SITES, sites);
+    metric_set(METRIC_RPZ_RULES_REFUSED, rules);
+    metric_set(METRIC_RPZ_MISSING, missing);
+}
+
+/* ---- changes ---- */
+
+/* Takes p; false, and all stays, if it could not be stored. */
+static bool offer(struct subscribed *s, struct policy_zone *p, int64_t now)
+{
+    s->next = p;
+    bool stored = s->all->world.changed(s->all->world.self, now);
+    s->next = NULL;
+    if (!stored) {
+        policy_free(&p);
+        return false;
+    }
+    policy_free(&s->now);
+    s->now = p;
+    s->expired = false;
+    accepted(s);
+    return true;
+}
+
+static void read_file(struct subscribed *s, int64_t now)
+{
+    struct refusal why;
+    uint64_t seen = feed_file_fingerprint(s->conf->file, 0);
+    if (seen == s->seen)
+        return;
+    const struct rpz_judge judge = judge_of(s, now);
+    struct policy_zone *p = policy_read_file(s->conf->file, &judge, &why);
+    /* What could not be stored is read again the next time. */
+    if (!p)
+        refused(s, &why);
+    if (!p || offer(s, p, now))
+        s->seen = seen;
+}
+
+static bool has_expired(const struct subscribed *s, const struct policy_zone *p, int64_t now)
+{
+    return from_primary(s) && p->checked + (int64_t)p->soa.expire <= now;
+}
+
+static void look_at(struct subscribed *s, int64_t now)
+{
+    if (!from_primary(s))
+        read_file(s, now);
+    else if (s->now && !s->expired && has_expired(s, s->now, now)) {
+        s->expired = true;
+        log_error("rpz.expired", "rpz=%s serial=%u text=\"its primary has not confirmed it for too long\"",
+                  s->conf->name, s->now->soa.serial);
+        s->all->world.changed(s->all->world.self, now);
+    }
+}
+
+void policies_update(struct policies *p, int64_t now)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        look_at(&p->zone[i], now);
+    set_metrics(p);
+}
+
+/* ---- start and end ---- */
+
+struct policies *policies_new(struct ev_loop *loop, const struct conf *conf)
+{
+    unsigned count = conf->steering.rpz_count;
+    struct policies *p = calloc(1, sizeof *p + count * sizeof *p->zone);
+    if (!p)
+        return NULL;
+    p->loop = loop;
+    p->conf = conf;
+    for (; p->count < count; p->count++) {
+        struct subscribed *s = &p->zone[p->count];
+        s->conf = &conf->steering.rpz[p->count];
+        s->all = p;
+        name_from_text(bytes_str(s->conf->zone), &s->zone); /* conf.c has seen that it is one */
+        name_lower(&s->zone);
+    }
+    return p;
+}
+
+void policies_free(struct policies **p)
+{
+    if (!*p)
+        return;
+    for (unsigned i = 0; i < (*p)->count; i++)
+        policy_free(&(*p)->zone[i].now);
+    free(*p);
+    *p = NULL;
+}
+
+static void warn_of(const struct conf_rpz *c)
+{
+    if (c->allow_special_use)
+        log_warn("rpz.special-use",
+                 "rpz=%s text=\"mirrors on private addresses are accepted: for tests only\"", c->name);
+    if (!c->file && !c->tsig_name)
+        log_warn("rpz.unsigned",
+                 "rpz=%s text=\"transfers are not signed: whoever is on the way can change them\"", c->name);
+}
+
+void policies_start(struct policies *p, const struct policies_world *world, int64_t now)
+{
+    struct store_txn *t;
+    p->world = *world;
+    if (p->count == 0 || store_read(world->store, &t) != STORE_OK)
+        return;
+    for (unsigned i = 0; i < p->count; i++) {
+        struct subscribed *s = &p->zone[i];
+        const struct rpz_judge judge = judge_of(s, now);
+        warn_of(s->conf);
+        s->now = policy_load(t, s->conf->name, &judge);
+        if (s->now)
+            log_info("rpz.kept", "rpz=%s serial=%u sites=%zu", s->conf->name, s->now->soa.serial,
+                     s->now->rules.site_count);
+    }
+    store_abort(t);
+    set_metrics(p);
+}
+
+void policies_watch(const struct policies *p, struct feed_watch *watch)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (!from_primary(&p->zone[i]))
+            feed_watch_file(watch, p->zone[i].conf->file);
+}
+
+/* ---- for lists ---- */
+
+bool policies_sources(struct policies *p, int64_t now, struct records *taken, struct view_source *out,
+                      size_t *count)
+{
+    *count = 0;
+    for (unsigned i = 0; p && i < p->count; i++) {
+        struct subscribed *s = &p->zone[i];
+        struct policy_zone *policy = s->next ? s->next : s->now;
+        size_t live;
+        if (!policy || has_expired(s, policy, now))
+            continue;
+        if (!policy_choose(policy, taken, &live))
+            return false;
+        out[(*count)++] =
+            (struct view_source){s->conf->name, &policy->rules.list, policy->live, live, VIEW_POLICY};
+    }
+    return true;
+}
+
+enum store_result policies_put(const struct policies *p, struct store_txn *t)
+{
+    enum store_result result = STORE_OK;
+    for (unsigned i = 0; p && i < p->count && result == STORE_OK; i++)
+        if (p->zone[i].next)
+            result = policy_store(t, p->zone[i].conf->name, &p->zone[i].zone, p->zone[i].next);
+    return result;
+}
