@@ -39,6 +39,22 @@ json_t *cli_json_printed(struct bytes document)
     return document.data ? json_loadb((const char *)document.data, document.len, 0, NULL) : NULL;
 }
 
+const char *cli_json_string(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "-";
+}
+
+json_int_t cli_json_number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+bool cli_json_is(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
 static bool is_plain(const json_t *value)
 {
     const char *text = json_string_value(value);

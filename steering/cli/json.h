@@ -19,6 +19,10 @@ json_t *cli_json_text(struct cli *c, const char *text);
 json_t *cli_json_time(int64_t seconds);
 /* A document as its printer made it; NULL without memory, the printer's or ours. */
 json_t *cli_json_printed(struct bytes document);
+/* Members of an object that is being shown: "-" and 0 where there is none of that kind. */
+const char *cli_json_string(const json_t *object, const char *key);
+json_int_t cli_json_number(const json_t *object, const char *key);
+bool cli_json_is(const json_t *object, const char *key);
 /* A value on one line, fit for a terminal: a string as it is if that is harmless, all else as ASCII JSON.
  * "" without memory. */
 const char *cli_json_line(struct cli *c, const json_t *value);

@@ -46,23 +46,13 @@ static int show_file(struct cli *c, const struct options *o)
     return CLI_OK;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "?";
-}
-
-static json_int_t number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
 static void print_mirror(const json_t *mirror)
 {
     json_t *address, *health = json_object_get(mirror, "health"), *state;
     const char *region;
     size_t i;
-    printf("  mirror  %s weight %" JSON_INTEGER_FORMAT, text_of(mirror, "id"), number_of(mirror, "weight"));
+    printf("  mirror  %s weight %" JSON_INTEGER_FORMAT, cli_json_string(mirror, "id"),
+           cli_json_number(mirror, "weight"));
     json_array_foreach(json_object_get(mirror, "addresses"), i, address)
         printf(" %s", json_string_value(address));
     printf("%s  health", json_is_string(json_object_get(mirror, "ech")) ? " ech" : "");
@@ -76,11 +66,11 @@ static void print_site(const json_t *site)
     json_t *item;
     size_t i;
     if (!json_object_get(site, "seq")) {
-        printf("\n%s  delegated, not registered\n", text_of(site, "domain"));
+        printf("\n%s  delegated, not registered\n", cli_json_string(site, "domain"));
         return;
     }
-    printf("\n%s  seq %" JSON_INTEGER_FORMAT ", expires %s\n  names  ", text_of(site, "domain"),
-           number_of(site, "seq"), text_of(site, "expires"));
+    printf("\n%s  seq %" JSON_INTEGER_FORMAT ", expires %s\n  names  ", cli_json_string(site, "domain"),
+           cli_json_number(site, "seq"), cli_json_string(site, "expires"));
     json_array_foreach(json_object_get(site, "names"), i, item) printf(" %s", json_string_value(item));
     putchar('\n');
     json_array_foreach(json_object_get(site, "mirrors"), i, item) print_mirror(item);
@@ -93,7 +83,7 @@ static void print_folder(const json_t *tree)
     size_t i;
     printf("list version %" JSON_INTEGER_FORMAT
            ", expires %s (signatures not checked: polynya list verify)\n",
-           number_of(list, "version"), text_of(list, "expires"));
+           cli_json_number(list, "version"), cli_json_string(list, "expires"));
     json_array_foreach(json_object_get(tree, "sites"), i, site) print_site(site);
 }
 
