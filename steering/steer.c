@@ -5,7 +5,7 @@
 
 #include "steering/pick.h"
 
-enum { TTL_MIN = 5, TTL_MAX = 300, SECONDS_A_DAY = 86400 };
+enum { SECONDS_A_DAY = 86400 };
 
 static bool type_is_ours(uint16_t type)
 {
@@ -19,7 +19,7 @@ static void lower_ttl(const struct steer_case *c, const struct view_mirror *m, u
     const struct health_record *r = steer_record(c, m, i);
     uint32_t ttl = r ? health_ttl(health_head(c->health), r) : UINT32_MAX;
     if (ttl < out->ttl)
-        out->ttl = ttl < TTL_MIN ? TTL_MIN : ttl;
+        out->ttl = ttl < STEER_TTL_MIN ? STEER_TTL_MIN : ttl;
 }
 
 /* An HTTPS record has one ECH key, and a server that lacks it is a hard failure: a second mirror with another
@@ -91,7 +91,7 @@ void steer_case_decide(const struct steer_case *c, struct steer_decision *out)
 {
     const struct view_site *s = c->site;
     *out = (struct steer_decision){.outcome = STEER_TRUTH, .site = s, .list = view_site_list(s)};
-    out->ttl = s->ttl < TTL_MIN ? TTL_MIN : s->ttl > TTL_MAX ? TTL_MAX : s->ttl;
+    out->ttl = s->ttl < STEER_TTL_MIN ? STEER_TTL_MIN : s->ttl > STEER_TTL_MAX ? STEER_TTL_MAX : s->ttl;
     out->why = c->truth;
     if (out->why != STEER_WHY_NONE)
         return;

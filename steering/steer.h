@@ -16,12 +16,13 @@ enum steer_outcome {
     STEER_NODATA    /* ours, nothing usable, and the outlet chose an empty answer */
 };
 
-enum { STEER_ADDRESSES_MAX = 4 }; /* two mirrors, two families */
+enum { STEER_ADDRESSES_MAX = 4 };                /* two mirrors, two families */
+enum { STEER_TTL_MIN = 5, STEER_TTL_MAX = 300 }; /* seconds, whatever a policy says */
 
 struct steer_decision {
     enum steer_outcome outcome;
     enum steer_why why;
-    uint32_t ttl;                           /* 5..300 */
+    uint32_t ttl;                           /* STEER_TTL_MIN..STEER_TTL_MAX */
     struct ip address[STEER_ADDRESSES_MAX]; /* best first, both families */
     unsigned address_count;
     const struct view_mirror *mirror[2]; /* those picked, best first */

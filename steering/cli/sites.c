@@ -2,9 +2,8 @@
 /* Telling what a snapshot holds: see sites.h. */
 #include "steering/cli/sites.h"
 
-#include <stdlib.h>
-
 #include "data/list/delegations.h"
+#include "steering/cli/site_index.h"
 #include "steering/probe.h"
 
 const char *sites_name(struct cli *c, const struct dns_name *name)
@@ -15,42 +14,19 @@ const char *sites_name(struct cli *c, const struct dns_name *name)
     return copy ? copy : "";
 }
 
-struct names {
-    struct cli *c;
-    const struct view_site *site;
-    json_t *found;
-};
-
-static void add_name(void *self, const struct view_site *site, struct bytes name)
-{
-    struct names *all = self;
-    struct dns_name n = {.len = (uint8_t)name.len};
-    if (site != all->site)
-        return;
-    memcpy(n.wire, name.data, name.len);
-    json_object_set_new(all->found, sites_name(all->c, &n), json_null());
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 json_t *sites_names_json(struct cli *c, const struct view *v, const struct view_site *site)
 {
-    struct names all = {.c = c, .site = site, .found = json_object()};
-    json_t *names = json_array(), *nothing;
-    const char *name;
-    size_t n = 0;
-    view_each_name(v, add_name, &all);
-    const char **sorted = arena_array(&c->arena, json_object_size(all.found) + 1, sizeof *sorted);
-    if (sorted)
-        json_object_foreach(all.found, name, nothing) sorted[n++] = name;
-    if (sorted)
-        qsort(sorted, n, sizeof *sorted, by_text);
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(names, json_string(sorted[i]));
-    json_decref(all.found);
+    struct site_index x;
+    struct dns_name name;
+    size_t count;
+    json_t *names = json_array();
+    if (!site_index_make(c, v, &x))
+        return names;
+    const struct site_name *row = site_index_find(&x, site, &count);
+    for (size_t i = 0; i < count; i++) {
+        site_name_copy(&row[i], &name);
+        json_array_append_new(names, json_string(sites_name(c, &name)));
+    }
     return names;
 }
 

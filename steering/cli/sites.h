@@ -9,7 +9,7 @@
 
 /* The domain without a closing dot, in the arena; "" without memory. */
 const char *sites_name(struct cli *c, const struct dns_name *name);
-/* The registered names of a site that are answered from it, in the order of their text. */
+/* The registered names of a site that are answered from it, the shortest first. */
 json_t *sites_names_json(struct cli *c, const struct view *v, const struct view_site *site);
 /* {"RU": ["dns", "ip"]} */
 json_t *sites_blocked_json(const struct view_site *site);

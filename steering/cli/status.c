@@ -6,7 +6,7 @@
 
 #include "data/conf/conf.h"
 #include "steering/cli/http.h"
-#include "steering/cli/json.h"
+#include "steering/cli/table.h"
 
 struct options {
     const char *control, *config;
@@ -23,64 +23,9 @@ static const struct cli_option options[] = {
 
 enum { DEPTH_MAX = 6 };
 
-/* A scalar as text: bytes of a string that a terminal might obey become '?'. */
-static const char *scalar(struct cli *c, const json_t *v)
-{
-    switch (json_typeof(v)) {
-    case JSON_STRING: {
-        char *text = arena_text(&c->arena, bytes_of(json_string_value(v), json_string_length(v)));
-        for (char *p = text; p && *p; p++)
-            if ((uint8_t)*p < ' ' || *p == 0x7f)
-                *p = '?';
-        return text ? text : "";
-    }
-    case JSON_INTEGER:
-        return arena_printf(&c->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-    case JSON_REAL:
-        return arena_printf(&c->arena, "%g", json_real_value(v));
-    case JSON_TRUE:
-        return "yes";
-    case JSON_FALSE:
-        return "no";
-    case JSON_NULL:
-        return "-";
-    default:
-        return "…";
-    }
-}
-
 static bool is_table(const json_t *v)
 {
     return json_is_array(v) && json_array_size(v) && json_is_object(json_array_get(v, 0));
-}
-
-static int column_width(struct cli *c, const json_t *rows, const char *key)
-{
-    size_t width = strlen(key);
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *v = json_object_get(json_array_get(rows, i), key);
-        size_t len = v ? strlen(scalar(c, v)) : 1;
-        width = len > width ? len : width;
-    }
-    return width < 60 ? (int)width : 60;
-}
-
-/* Columns are the keys of the first row. */
-static void print_table(struct cli *c, const json_t *rows)
-{
-    json_t *first = json_array_get(rows, 0);
-    const char *key;
-    json_t *value;
-    json_object_foreach(first, key, value) printf("  %-*s", column_width(c, rows, key), key);
-    putchar('\n');
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        json_object_foreach(first, key, value)
-        {
-            const json_t *cell = json_object_get(json_array_get(rows, i), key);
-            printf("  %-*s", column_width(c, rows, key), cell ? scalar(c, cell) : "-");
-        }
-        putchar('\n');
-    }
 }
 
 static void print_object(struct cli *c, json_t *object, const char *prefix, int depth)
@@ -98,14 +43,14 @@ static void print_object(struct cli *c, json_t *object, const char *prefix, int 
             print_object(c, value, inner ? inner : "", depth + 1);
         } else if (is_table(value)) {
             printf("%s:\n", path);
-            print_table(c, value);
+            table_print(c, value);
         } else if (json_is_array(value)) {
             json_t *item;
             printf("%-28s", path);
-            json_array_foreach(value, i, item) printf(" %s", scalar(c, item));
+            json_array_foreach(value, i, item) printf(" %s", table_scalar(c, item));
             putchar('\n');
         } else
-            printf("%-28s %s\n", path, scalar(c, value));
+            printf("%-28s %s\n", path, table_scalar(c, value));
     }
 }
 

@@ -167,6 +167,15 @@ static void print_answer(const json_t *answer)
     }
 }
 
+static void print_ttl(const json_t *tree)
+{
+    const char *by = cli_json_string(tree, "ttl_by");
+    printf("ttl            " NUMBER " s: %s\n", cli_json_number(tree, "ttl"),
+           strcmp(by, "health") == 0  ? "no sooner can a counter change the answer"
+           : strcmp(by, "limit") == 0 ? "no answer lives longer, whatever its policy says"
+                                      : "as its policy says");
+}
+
 void why_print(const json_t *tree)
 {
     json_t *row;
@@ -183,7 +192,7 @@ void why_print(const json_t *tree)
     }
     printf("decision       %s: %s\n", cli_json_string(tree, "outcome"), cli_json_string(tree, "text"));
     if (is_set(tree, "ttl"))
-        printf("ttl            " NUMBER " s\n", cli_json_number(tree, "ttl"));
+        print_ttl(tree);
     print_answer(json_object_get(tree, "answer"));
     if (is_set(tree, "ttl") && is_set(tree, "dnssec"))
         printf("DNSSEC         a question with DO whose true answer is signed %s (steering.dnssec: %s)\n",

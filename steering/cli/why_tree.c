@@ -39,12 +39,17 @@ static json_t *records(const struct why *q, uint16_t type)
     return lines;
 }
 
+static bool is_steered(const struct why *q)
+{
+    return q->decision.outcome == STEER_MIRRORS || q->decision.outcome == STEER_NODATA;
+}
+
 /* null: the truth, from upstream. An empty array: no such record. */
 static json_t *answer_json(const struct why *q)
 {
     static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_HTTPS};
     json_t *all = json_object();
-    if (q->decision.outcome == STEER_NOT_OURS || q->decision.outcome == STEER_TRUTH)
+    if (!is_steered(q))
         return json_decref(all), json_null();
     for (int i = 0; i < 3; i++) {
         char name[16];
@@ -141,26 +146,45 @@ static json_t *client_json(const struct why *q)
                      q->client.country[0] ? q->client.country : NULL);
 }
 
-json_t *why_tree(const struct why *q)
+/* Which of the three bounds the TTL is. */
+static const char *ttl_by(const struct why *q)
+{
+    uint32_t policy = q->site->ttl;
+    if (q->decision.ttl < policy && q->decision.ttl < STEER_TTL_MAX)
+        return "health";
+    return policy > STEER_TTL_MAX ? "limit" : "policy";
+}
+
+static const char *dnssec_name(const struct conf *conf)
+{
+    return !conf ? NULL : conf->steering.dnssec == CONF_HONOUR ? "honour" : "override";
+}
+
+/* The decision itself: what the steps come to. */
+static void add_decision(const struct why *q, json_t *tree)
 {
     static const char *const outcomes[] = {"not-ours", "truth", "mirrors", "nodata"}; /* enum steer_outcome */
     const struct steer_word *why = steer_why_word(q->decision.why);
+    bool steered = is_steered(q);
+    json_t *decision = json_pack(
+        "{s:s, s:s, s:s, s:o, s:s?, s:o, s:s?}", "outcome", outcomes[q->decision.outcome], "why", why->name,
+        "text", why->text, "ttl", steered ? json_integer(q->decision.ttl) : json_null(), "ttl_by",
+        steered ? ttl_by(q) : NULL, "answer", answer_json(q), "dnssec", dnssec_name(q->daemon.conf));
+    json_object_update(tree, decision);
+    json_decref(decision);
+}
+
+json_t *why_tree(const struct why *q)
+{
     char type[16];
     dns_type_format(q->type, type);
-    json_t *tree =
-        json_pack("{s:s, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n, s:s, s:s, s:s, s:o, s:o, s:s?}", "name",
-                  sites_name(q->c, &q->name), "type", q->one_type ? type : NULL, "now", cli_json_time(q->now),
-                  "client", client_json(q), "lists", why_lists(q->c, &q->daemon, &q->name, q->now),
-                  "registration", "scope", "health", "mirrors", "outcome", outcomes[q->decision.outcome],
-                  "why", why->name, "text", why->text, "ttl",
-                  q->decision.outcome == STEER_MIRRORS || q->decision.outcome == STEER_NODATA
-                      ? json_integer(q->decision.ttl)
-                      : json_null(),
-                  "answer", answer_json(q), "dnssec",
-                  !q->daemon.conf                                  ? NULL
-                  : q->daemon.conf->steering.dnssec == CONF_HONOUR ? "honour"
-                                                                   : "override");
+    json_t *tree = json_pack(
+        "{s:s, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n}", "name", sites_name(q->c, &q->name), "type",
+        q->one_type ? type : NULL, "now", cli_json_time(q->now), "client", client_json(q), "lists",
+        why_lists(q->c, &q->daemon, &q->name, q->now), "registration", "scope", "health", "mirrors");
     if (tree && q->site)
         add_site(q, tree);
+    if (tree)
+        add_decision(q, tree);
     return tree;
 }

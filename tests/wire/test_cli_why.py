@@ -81,7 +81,7 @@ def test_every_step_is_there(world, publisher):
     assert told["scope"] == {"blocked": {"RU": ["dns", "ip"]}, "inside": True, "dns_only": False, "needs_ech": False}
     assert [m["place"] for m in told["mirrors"]] == [1, 2]
     assert told["mirrors"][0]["score"] > told["mirrors"][1]["score"] > 0
-    assert told["dnssec"] == "honour" and told["ttl"] <= 60
+    assert told["dnssec"] == "honour" and (told["ttl"], told["ttl_by"]) == (60, "policy")
     text = world.text("www." + NAME, "--client", "198.51.100.77", "--country", "RU")
     for word in ("list           demo version 1", key, "registration   news.example seq 1", "blocked RU=dns,ip",
                  "PICKED", "decision       mirrors: the best", "answer         www.news.example."):
@@ -120,6 +120,13 @@ def test_why_a_name_is_not_steered(make_polynya, upstream, publisher, tmp_path, 
     assert (row["says"], row["site"]) == (says, site)
     assert told["outcome"] == "not-ours" and told["registration"] is None and told["mirrors"] is None
     assert row["text"] in world.text(name)
+
+
+def test_the_longest_ttl(make_polynya, upstream, publisher, tmp_path):
+    publisher.register(NAME, M1, seq=2, ttl=3600)
+    publisher.publish()
+    told = World(make_polynya, upstream, tmp_path, (publisher, "demo")).why()
+    assert (told["ttl"], told["ttl_by"], told["registration"]["policy"]["ttl"]) == (300, "limit", 3600)
 
 
 def test_the_first_list_in_order_has_the_name(make_polynya, upstream, publisher, tmp_path):
