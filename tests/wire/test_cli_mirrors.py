@@ -24,7 +24,7 @@ def lists(tmp_path):
 
 @pytest.fixture
 def mirrors(make_polynya, upstream, lists, tmp_path):
-    config = {"lists": [one for p, n in zip(lists, ("first", "second")) for one in p.config(n)["lists"]]}
+    config = {**lists[0].config(), "lists": [one for p, n in zip(lists, ("first", "second")) for one in p.config(n)["lists"]]}
     daemon = make_polynya(upstream, steering=config)
     cli = Cli(tmp_path)
 

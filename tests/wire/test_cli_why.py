@@ -17,7 +17,7 @@ class World:
     """A daemon that follows `lists`, and `polynya` beside it."""
 
     def __init__(self, make_polynya, upstream, folder, *lists, start=True, **changes):
-        config = {"lists": [one for p, name in lists for one in p.config(name)["lists"]]}
+        config = {**lists[0][0].config(), "lists": [one for p, name in lists for one in p.config(name)["lists"]]}
         self.daemon = make_polynya(upstream, steering=config, start=start, **changes)
         self.cli = Cli(folder)
 
