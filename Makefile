@@ -20,7 +20,7 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
 LDFLAGS ?=
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
-LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lidn2 -lcares -lsystemd -lseccomp -lm
+LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lmaxminddb -lidn2 -lcares -lsystemd -lseccomp -lm
 
 SRC     := $(wildcard data/*/*.c resolver/net/*.c resolver/validator/*.c steering/*.c resolver/*.c)
 CLI_SRC := $(wildcard steering/cli/*.c)
@@ -37,7 +37,7 @@ programs: $(PROGRAMS)
 # What Debian 12 packages are needed; missing ones are installed, as root or through sudo. Servers among them are for
 # the tests to start: a policy-rc.d, unless the machine has its own, keeps the system from doing so.
 BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-dev libev-dev liblmdb-dev libcyaml-dev \
-              libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libidn2-dev libsystemd-dev libseccomp-dev \
+              libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libmaxminddb-dev libidn2-dev libsystemd-dev libseccomp-dev \
               libc-ares-dev publicsuffix ca-certificates
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \

@@ -11,7 +11,6 @@
 #include "data/base/clock.h"
 #include "resolver/privilege.h"
 #include "resolver/validator/anchors.h"
-#include "resolver/watch.h"
 
 static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
                                    size_t cap)
@@ -70,6 +69,24 @@ static bool anchors_readable(const struct conf *c, char *error, size_t cap)
     return ok;
 }
 
+bool generation_geoip(const struct conf *conf, struct geoip **out, char *error, size_t cap)
+{
+    char why[512];
+    *out = conf->geoip ? geoip_open(conf->geoip, why, sizeof why) : NULL;
+    if (*out || !conf->geoip)
+        return true;
+    snprintf(error, cap, "geoip: %s", why);
+    return false;
+}
+
+static bool geoip_good(const struct conf *conf, char *error, size_t cap)
+{
+    struct geoip *geoip;
+    bool good = generation_geoip(conf, &geoip, error, cap);
+    geoip_free(&geoip);
+    return good;
+}
+
 bool generation_check(const struct conf *conf, char *error, size_t cap)
 {
     if (conf->user && !getpwnam(conf->user)) {
@@ -82,30 +99,34 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
             return false;
         tls_server_free(&tls);
     }
-    return anchors_readable(conf, error, cap) && roots_readable(conf, error, cap) &&
-           secrets_readable(conf, error, cap);
+    return geoip_good(conf, error, cap) && anchors_readable(conf, error, cap) &&
+           roots_readable(conf, error, cap) && secrets_readable(conf, error, cap);
 }
 
-bool generation_init(struct generation *g, struct conf *conf, struct shm *shm, struct sockets *sockets,
+/* What is read from files, and the sockets. */
+static bool open_all(struct generation *g, const struct conf *conf, struct shm *shm, struct sockets *sockets,
                      char *error, size_t cap)
 {
-    struct tls_server *tls = NULL;
-    uint64_t certificates = watch_fingerprint(conf);
-    if (!anchors_readable(conf, error, cap))
-        return false;
-    if (needs_tls(conf) && !(tls = load_tls(conf, &shm->tickets, error, cap)))
-        return false;
-    if (!sockets_open(sockets, conf, error, cap)) {
-        tls_server_free(&tls);
+    return anchors_readable(conf, error, cap) &&
+           (!needs_tls(conf) || (g->tls = load_tls(conf, &shm->tickets, error, cap))) &&
+           (g->geoip || generation_geoip(conf, &g->geoip, error, cap)) &&
+           sockets_open(sockets, conf, error, cap);
+}
+
+bool generation_init(struct generation *g, struct conf *conf, struct geoip *geoip, struct shm *shm,
+                     struct sockets *sockets, char *error, size_t cap)
+{
+    struct generation next = {.geoip = geoip_share(geoip), .marks = watch_look(conf)};
+    if (!open_all(&next, conf, shm, sockets, error, cap)) {
+        generation_fini(&next);
         return false;
     }
     privilege_give(conf->control, conf->user);
     shm_bump(&shm->config_generation);
-    *g = (struct generation){.number = shm_load(&shm->config_generation),
-                             .conf = conf,
-                             .tls = tls,
-                             .certificates = certificates,
-                             .since = clock_mono_ms()};
+    next.number = shm_load(&shm->config_generation);
+    next.conf = conf;
+    next.since = clock_mono_ms();
+    *g = next;
     return true;
 }
 
@@ -113,5 +134,6 @@ void generation_fini(struct generation *g)
 {
     conf_free(&g->conf);
     tls_server_free(&g->tls);
+    geoip_free(&g->geoip);
     *g = (struct generation){0};
 }

@@ -32,6 +32,7 @@ struct engine {
     struct validator *validator;
     struct rebinding *rebinding;
     struct snapshot *snapshot;
+    const struct geoip *geoip;    /* NULL: countries are not told */
     struct rate *misses, *checks; /* by client network */
     ev_timer cache_timer;
     ev_check turn_begin;
@@ -42,11 +43,11 @@ struct engine {
     uint8_t out[DNS_MSG_MAX];
 };
 
-/* What the EDE of a steered answer says: "list demo version 7"; empty: the outlet chose no answer while all
- * mirrors are down. */
+/* What steering knows of a question beside its answer. */
 struct steer_text {
-    char text[96];
-    bool empty;
+    char text[96]; /* for the EDE of a steered answer: "list demo version 7" */
+    bool empty;    /* the outlet chose no answer while all mirrors are down */
+    bool ours;     /* another client may be answered otherwise, even where this one gets the truth */
 };
 
 /* A question that waits for a lookup. */
@@ -161,11 +162,16 @@ static bool answer_locally(struct engine *e, struct http_stream *s, const struct
 static size_t steer(struct engine *e, const struct http_stream *s, const struct dns_query *q,
                     struct steer_text *note)
 {
+    const struct view_site *site = snapshot_find(e->snapshot, q);
     struct steer_client client = {.ip = s->client};
     struct steer_decision d;
-    snapshot_decide(e->snapshot, q, &client, engine_now(e), &d);
-    if (d.outcome == STEER_NOT_OURS)
+    if (!site)
         return 0;
+    note->ours = true;
+    geoip_country(e->geoip, &client.ip, client.country);
+    if (e->geoip && !client.country[0])
+        metric_count(METRIC_STEERED_UNPLACED);
+    snapshot_decide(e->snapshot, site, &client, engine_now(e), &d);
     if (d.outcome == STEER_TRUTH) {
         metric_count(METRIC_STEERED_TRUTH);
         return 0;
@@ -240,7 +246,10 @@ static void reply_truth(struct engine *e, struct http_stream *s, const struct dn
     }
     if (steered.len)
         metric_count(METRIC_STEERED_TRUTH);
-    reply_plain(e, s, q, truth, why);
+    struct manner m = plain_manner(why);
+    if (note->ours)
+        m.cache = HTTP_PRIVATE;
+    reply(e, s, q, truth, &m);
 }
 
 /* ASK */
@@ -463,13 +472,15 @@ static bool engine_open(struct engine *e, struct shm *shm)
     return e->pcache && e->cache && e->misses && e->checks && e->rebinding && e->snapshot && e->pending;
 }
 
-struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm)
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm,
+                          const struct geoip *geoip)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
     e->loop = loop;
     e->conf = conf;
+    e->geoip = geoip;
     e->path = bytes_str(conf->http.path);
     engine_watch(e);
     if (!engine_open(e, shm))

@@ -11,6 +11,7 @@
 
 #include "data/conf/conf.h"
 #include "data/store/cache.h"
+#include "data/store/geoip.h"
 #include "data/store/shm.h"
 #include "resolver/net/http.h"
 #include "resolver/upstream.h"
@@ -18,8 +19,9 @@
 
 struct engine;
 
-/* All borrowed for the engine's life. NULL without memory. */
-struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm);
+/* All borrowed for the engine's life; geoip may be NULL. NULL without memory. */
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm,
+                          const struct geoip *geoip);
 /* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
 void engine_free(struct engine **e, bool clean);
 /* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */

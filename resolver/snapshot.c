@@ -89,11 +89,15 @@ const struct view *snapshot_view(const struct snapshot *s)
     return s->view;
 }
 
-void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,
-                     int64_t now, struct steer_decision *out)
+const struct view_site *snapshot_find(const struct snapshot *s, const struct dns_query *q)
 {
-    if (s->view)
-        steer_decide(s->view, s->health, &q->name, q->type, client, s->day_secret, now, out);
-    else
-        *out = (struct steer_decision){.outcome = STEER_NOT_OURS};
+    return s->view ? steer_find(s->view, &q->name, q->type) : NULL;
+}
+
+void snapshot_decide(const struct snapshot *s, const struct view_site *site,
+                     const struct steer_client *client, int64_t now, struct steer_decision *out)
+{
+    struct steer_case c;
+    steer_case_init(&c, site, s->health, client, s->day_secret, now);
+    steer_case_decide(&c, out);
 }

@@ -18,9 +18,10 @@ void snapshot_free(struct snapshot **s);
 void snapshot_refresh(struct snapshot *s, int64_t now);
 /* The current copy, valid until the next refresh; NULL without one. */
 const struct view *snapshot_view(const struct snapshot *s);
-/* steer_decide over the current copy; NOT_OURS without one. What out points to is valid until the next
- * refresh. */
-void snapshot_decide(struct snapshot *s, const struct dns_query *q, const struct steer_client *client,
-                     int64_t now, struct steer_decision *out);
+/* steer_find in the current copy, and the decision about what it found. What they point to is valid until the
+ * next refresh. */
+const struct view_site *snapshot_find(const struct snapshot *s, const struct dns_query *q);
+void snapshot_decide(const struct snapshot *s, const struct view_site *site,
+                     const struct steer_client *client, int64_t now, struct steer_decision *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The supervisor: see supervisor.h. One poll loop over signals, the ready pipe and certificate files.
+/* The supervisor: see supervisor.h. One poll loop over signals, the ready pipe and watched files.
  *
  * A reload builds a generation aside (config, certificates, sockets, workers). When all its workers are ready
  * it becomes the current one and the old workers are told to drain; should anything fail before, it is thrown
@@ -37,13 +37,13 @@ struct supervisor {
     int signals;
     int ready[2];
     int64_t tickets_at; /* when the ticket key is rotated next */
-    int64_t look_at;    /* hourly look at the certificates */
+    int64_t look_at;    /* hourly look at the files */
     int64_t looked_at;  /* when posts were last looked at: what waits beyond it wakes us */
     int64_t kill_at;    /* while stopping: patience ends */
     int64_t watch_at;   /* next look at the workers' loops */
     bool announced;     /* event=ready was said for the service */
     bool reload_wanted;
-    bool certificates_changed;
+    unsigned files_changed; /* WATCH_… */
     bool stopping;
     bool child; /* this process is a role that has run: leave with status */
     int status;
@@ -75,8 +75,12 @@ static int run_role(struct supervisor *s, const struct generation *g, enum shm_r
             return 1;
         return prober_run(g->conf, s->shm, say_ready, s);
     }
-    struct worker_env env = {
-        .conf = g->conf, .shm = s->shm, .tls = g->tls, .ready_fd = s->ready[1], .ready_byte = s->ready_byte};
+    struct worker_env env = {.conf = g->conf,
+                             .shm = s->shm,
+                             .tls = g->tls,
+                             .geoip = g->geoip,
+                             .ready_fd = s->ready[1],
+                             .ready_byte = s->ready_byte};
     if (!sockets_inherit(&s->sockets, g->conf, index, &env))
         return 1;
     int status = worker_run(&env);
@@ -175,12 +179,13 @@ static void refuse_reload(const char *error)
     sd_notifyf(0, "READY=1\nSTATUS=reload refused: %s", error);
 }
 
-/* Starts a generation beside the current one. Takes conf, unless it is the current one's. */
-static void begin_reload(struct supervisor *s, struct conf *conf)
+/* Starts a generation beside the current one. Takes conf, unless it is the current one's. geoip: to be kept;
+ * NULL: as conf says. */
+static void begin_reload(struct supervisor *s, struct conf *conf, struct geoip *geoip)
 {
     char error[ERROR_MAX];
     sd_notify(0, "RELOADING=1");
-    if (generation_init(&s->next, conf, s->shm, &s->sockets, error, sizeof error))
+    if (generation_init(&s->next, conf, geoip, s->shm, &s->sockets, error, sizeof error))
         return;
     if (conf != s->current.conf)
         conf_free(&conf);
@@ -190,25 +195,46 @@ static void begin_reload(struct supervisor *s, struct conf *conf)
 static void reload_config(struct supervisor *s)
 {
     char error[ERROR_MAX];
-    s->reload_wanted = s->certificates_changed = false;
+    s->reload_wanted = false;
+    s->files_changed = 0;
     struct conf *conf = conf_load(s->current.conf->file, error, sizeof error);
     if (conf)
-        begin_reload(s, conf);
+        begin_reload(s, conf, NULL);
     else
         refuse_reload(error);
 }
 
-/* New certificates under the config that runs: the file may be under the operator's pen. */
-static void reload_certificates(struct supervisor *s)
+/* New files under the config that runs: that one may be under the operator's pen. A geoip database that is no
+ * good must not keep certificates from being renewed. */
+static void reload_files(struct supervisor *s)
 {
-    s->certificates_changed = false;
-    begin_reload(s, s->current.conf);
+    char error[ERROR_MAX];
+    unsigned changed = s->files_changed;
+    struct geoip *geoip = NULL;
+    s->files_changed = 0;
+    /* It may also have changed before, together with certificates that were no good. */
+    bool stale = s->watch.seen.geoip != s->current.marks.geoip;
+    if (stale && !generation_geoip(s->current.conf, &geoip, error, sizeof error)) {
+        refuse_reload(error);
+        changed &= (unsigned)~WATCH_GEOIP;
+    }
+    if (!geoip)
+        geoip = geoip_share(s->current.geoip);
+    if (changed)
+        begin_reload(s, s->current.conf, geoip);
+    geoip_free(&geoip);
 }
 
-static void announce_certificates(const struct generation *g)
+static void announce_files(const struct generation *g)
 {
+    char type[64];
     if (g->tls)
         metric_set(METRIC_CERT_EXPIRES, (uint64_t)tls_server_expires(g->tls));
+    metric_set(METRIC_GEOIP_BUILT, g->geoip ? (uint64_t)geoip_built(g->geoip) : 0);
+    if (!g->geoip)
+        return;
+    geoip_type(g->geoip, type);
+    log_info("geoip", "type=%s built=%lld", type, (long long)geoip_built(g->geoip));
 }
 
 static void finish_reload(struct supervisor *s)
@@ -220,8 +246,8 @@ static void finish_reload(struct supervisor *s)
     s->next = (struct generation){0};
     log_setup("supervisor", s->current.conf->log_level);
     sockets_trim(&s->sockets, s->current.conf);
-    watch_files(&s->watch, s->current.conf, s->current.certificates, now_ms());
-    announce_certificates(&s->current);
+    watch_files(&s->watch, s->current.conf, s->current.marks, now_ms());
+    announce_files(&s->current);
     crew_tell(&s->crew, SIGQUIT, worker_not_of, s->current.number);
     crew_tell(&s->crew, SIGTERM, any_prober, 0);
     metric_count(METRIC_RELOADS);
@@ -293,12 +319,14 @@ static void on_signal(struct supervisor *s)
     }
 }
 
-static void on_certificates(struct supervisor *s)
+static void on_files(struct supervisor *s)
 {
-    if (!watch_changed(&s->watch, s->current.conf, now_ms()))
-        return;
-    log_info("certificate.changed", "generation=%u", s->current.number);
-    s->certificates_changed = true;
+    unsigned changed = watch_changed(&s->watch, s->current.conf, now_ms());
+    if (changed & WATCH_CERTIFICATES)
+        log_info("certificate.changed", "generation=%u", s->current.number);
+    if (changed & WATCH_GEOIP)
+        log_info("geoip.changed", "generation=%u", s->current.number);
+    s->files_changed |= changed;
 }
 
 /* Timers */
@@ -346,13 +374,13 @@ static bool advance(struct supervisor *s)
 {
     s->looked_at = now_ms();
     on_time(s);
-    on_certificates(s);
+    on_files(s);
     if (s->stopping)
         return true;
     if (s->reload_wanted && !s->next.number)
         reload_config(s);
-    if (s->certificates_changed && !s->next.number)
-        reload_certificates(s);
+    if (s->files_changed && !s->next.number)
+        reload_files(s);
     if (!fill_posts(s, &s->current))
         return false;
     if (s->next.number) {
@@ -439,15 +467,15 @@ static bool supervisor_init(struct supervisor *s, struct conf **conf)
     metric_use_page(&own->page);
     if (!privilege_state_dir((*conf)->state_dir, (*conf)->user))
         return false;
-    if (!generation_init(&s->current, *conf, s->shm, &s->sockets, error, sizeof error)) {
+    if (!generation_init(&s->current, *conf, NULL, s->shm, &s->sockets, error, sizeof error)) {
         log_error("start", "why=\"%s\"", error);
         return false;
     }
     *conf = NULL;
     rotate_tickets(s);
     s->look_at = now_ms() + HOUR;
-    watch_files(&s->watch, s->current.conf, s->current.certificates, now_ms());
-    announce_certificates(&s->current);
+    watch_files(&s->watch, s->current.conf, s->current.marks, now_ms());
+    announce_files(&s->current);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Watching certificate files: see watch.h. Should inotify fail, the hourly look is all there is. */
+/* Watching files: see watch.h. Should inotify fail, the hourly look is all there is. */
 #include "resolver/watch.h"
 
 #include <libgen.h>
@@ -40,12 +40,15 @@ static uint64_t mark(uint64_t so_far, const char *path)
     return hash_siphash(&(struct hash_key){0}, facts, sizeof facts);
 }
 
-uint64_t watch_fingerprint(const struct conf *conf)
+struct watch_marks watch_look(const struct conf *conf)
 {
-    uint64_t f = 0;
+    struct watch_marks m = {0};
     for (unsigned i = 0; i < conf->tls.count; i++)
-        f = mark(mark(f, conf->tls.certificates[i].chain), conf->tls.certificates[i].key);
-    return f;
+        m.certificates =
+            mark(mark(m.certificates, conf->tls.certificates[i].chain), conf->tls.certificates[i].key);
+    if (conf->geoip)
+        m.geoip = mark(0, conf->geoip);
+    return m;
 }
 
 static void watch_folder_of(struct watch *w, const char *path)
@@ -55,7 +58,7 @@ static void watch_folder_of(struct watch *w, const char *path)
         inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB);
 }
 
-void watch_files(struct watch *w, const struct conf *conf, uint64_t loaded, int64_t now)
+void watch_files(struct watch *w, const struct conf *conf, struct watch_marks loaded, int64_t now)
 {
     /* A fresh descriptor drops the folders of the former config. */
     watch_fini(w);
@@ -64,6 +67,8 @@ void watch_files(struct watch *w, const struct conf *conf, uint64_t loaded, int6
         watch_folder_of(w, conf->tls.certificates[i].chain);
         watch_folder_of(w, conf->tls.certificates[i].key);
     }
+    if (w->fd >= 0 && conf->geoip)
+        watch_folder_of(w, conf->geoip);
     w->seen = loaded;
     w->quiet_at = now + QUIET;
 }
@@ -75,13 +80,13 @@ void watch_read(struct watch *w, int64_t now)
         w->quiet_at = now + QUIET;
 }
 
-bool watch_changed(struct watch *w, const struct conf *conf, int64_t now)
+unsigned watch_changed(struct watch *w, const struct conf *conf, int64_t now)
 {
     if (!w->quiet_at || now < w->quiet_at)
-        return false;
+        return 0;
     w->quiet_at = 0;
-    uint64_t f = watch_fingerprint(conf);
-    bool changed = f != w->seen;
-    w->seen = f;
-    return changed;
+    struct watch_marks before = w->seen;
+    w->seen = watch_look(conf);
+    return (w->seen.certificates != before.certificates ? WATCH_CERTIFICATES : 0) |
+           (w->seen.geoip != before.geoip ? WATCH_GEOIP : 0);
 }

@@ -7,6 +7,7 @@
 #define POLYNYA_RESOLVER_WORKER_H
 
 #include "data/conf/conf.h"
+#include "data/store/geoip.h"
 #include "data/store/shm.h"
 #include "resolver/net/tls.h"
 
@@ -19,7 +20,8 @@ struct worker_socket {
 struct worker_env {
     const struct conf *conf;
     struct shm *shm;
-    struct tls_server *tls; /* NULL if nothing listens with TLS */
+    struct tls_server *tls;    /* NULL if nothing listens with TLS */
+    const struct geoip *geoip; /* NULL: none */
     struct worker_socket *sockets;
     unsigned socket_count;
     int metrics_fd; /* -1: none */

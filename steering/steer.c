@@ -102,12 +102,17 @@ void steer_case_decide(const struct steer_case *c, struct steer_decision *out)
     decide_all_down(c, out);
 }
 
+const struct view_site *steer_find(const struct view *v, const struct dns_name *name, uint16_t type)
+{
+    return type_is_ours(type) ? view_find(v, name) : NULL;
+}
+
 void steer_decide(const struct view *v, const struct health *health, const struct dns_name *name,
                   uint16_t type, const struct steer_client *client, const uint8_t day_secret[32], int64_t now,
                   struct steer_decision *out)
 {
     struct steer_case c;
-    const struct view_site *s = type_is_ours(type) ? view_find(v, name) : NULL;
+    const struct view_site *s = steer_find(v, name, type);
     if (!s) {
         *out = (struct steer_decision){.outcome = STEER_NOT_OURS};
         return;

@@ -32,7 +32,9 @@ struct steer_decision {
     const struct view_list *list;
 };
 
-/* name is lower-cased. health is that snapshot's, or NULL. day_secret is the secret of the day `now` is in,
+/* The site of a name (lower-cased) whose records of that type are ours to answer; else NULL. */
+const struct view_site *steer_find(const struct view *v, const struct dns_name *name, uint16_t type);
+/* health is that snapshot's, or NULL. day_secret is the secret of the day `now` is in,
  * see steer_day_secret. */
 void steer_decide(const struct view *v, const struct health *health, const struct dns_name *name,
                   uint16_t type, const struct steer_client *client, const uint8_t day_secret[32], int64_t now,

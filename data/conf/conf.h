@@ -66,8 +66,9 @@ struct conf {
     const char *user;    /* NULL: stay who we are */
     unsigned workers;    /* resolved: never 0 */
     enum log_level log_level;
-    bool sandbox;     /* roles give up by themselves what they do not need (confine.h) */
-    bool local_zones; /* the optional rows of local_zones.def are answered by ourselves */
+    const char *geoip; /* path of a MaxMind-format database; NULL: every client is everywhere */
+    bool sandbox;      /* roles give up by themselves what they do not need (confine.h) */
+    bool local_zones;  /* the optional rows of local_zones.def are answered by ourselves */
 
     struct conf_listen *listen;
     unsigned listen_count;

@@ -43,6 +43,7 @@ SINGLE_USERS = [
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
     ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c"]),
+    ("libmaxminddb", r"<maxminddb\.h>", r"MMDB_\w+", ["data/store/geoip.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]
 

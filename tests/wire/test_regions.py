@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose question it is: clients behind proxies, and what is decided by where they are."""
+import os
+
 import pytest
 
-from lib import doh
+from lib import doh, mmdb
+from lib.certs import Pair
+from lib.lists import Publisher
+from lib.polynya import merge, run_daemon
 from lib.process import wait_until
 from lib.upstream import answer
 
 PROXY, STRANGER = "127.0.0.1", "127.0.0.9"
+NAME = "news.example"
+M1, M2 = "m1,127.0.0.2,::2,alpn=h2", "m2,127.0.0.3,::3,alpn=h2"
+TRUTH = {"A": "192.0.2.200", "AAAA": "2001:db8::200", "HTTPS": "1 . alpn=\"h3\""}
+WORLD = {"192.0.2.0/24": "RU", "198.51.100.0/24": "BY", "203.0.113.0/24": "DE", "2001:db8:1::/48": "RU",
+         "2001:db8:2::/48": "DE", "127.0.0.7/32": "RU", "127.0.0.8/32": "DE"}
+RU, BY, DE, NOWHERE = "192.0.2.{}", "198.51.100.{}", "203.0.113.{}", "233.252.0.{}"
 
 
 @pytest.fixture
@@ -26,6 +37,199 @@ def forwarded(daemon):
     """{what became of the header: requests}"""
     values = daemon.metrics()
     return {r: values[f'polynya_forwarded_total{{result="{r}"}}'] for r in ("taken", "unknown", "ignored")}
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    made = Publisher(tmp_path / "list")
+    made.site(NAME, M1, M2, blocked=["RU=ip", "BY=dns"])
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def geoip(tmp_path):
+    return mmdb.write(tmp_path / "country.mmdb", mmdb.database(WORLD))
+
+
+@pytest.fixture
+def placed(behind, upstream, publisher, geoip):
+    """Makes a daemon that knows the WORLD, behind PROXY; news.example is blocked in RU and, by DNS alone, in BY."""
+    def make(**changes):
+        return behind(**merge({"steering": publisher.config(), "geoip": str(geoip)}, changes))
+    for type, text in TRUTH.items():
+        upstream.script(NAME, answer(f"{type} {text}"), type=type)
+    return make
+
+
+def ask(connection, client=None, type="A"):
+    """What client is answered through the proxy at the other end of connection, as text."""
+    extra = [("x-forwarded-for", client)] if client else []
+    rrset, = connection.ask(doh.question(NAME, type), extra=extra).dns.answer
+    record, = rrset
+    return str(record)
+
+
+def mirror(text):
+    """m1 or m2 of an answer, None of the truth."""
+    for name, addresses in (("m1", ("127.0.0.2", "::2")), ("m2", ("127.0.0.3", "::3"))):
+        if text in addresses or any(f'"{a}"' in text for a in addresses):
+            return name
+    assert text in TRUTH.values(), text
+    return None
+
+
+# --- regions
+
+def test_each_stream_is_decided_by_its_own_client(placed):
+    """Readers in four places, on one connection, all in flight together."""
+    daemon = placed()
+    with clear(daemon) as c:
+        asked = [(where, c.get(doh.question(NAME), extra=[("x-forwarded-for", where.format(i))]))
+                 for i in range(1, 9) for where in (RU, BY, DE, NOWHERE)]
+        for where, stream in asked:
+            reply = c.wait(stream)
+            got = mirror(str(reply.dns.answer[0][0]))
+            assert (got is not None) == (where in (RU, NOWHERE)), where
+            assert "private" in reply.headers["cache-control"], "a cache between must not hand it to another region"
+        assert mirror(ask(c, "2001:db8:1::5")) and not mirror(ask(c, "2001:db8:2::5"))
+        assert mirror(ask(c, "::ffff:192.0.2.1")) and not mirror(ask(c, "::ffff:203.0.113.1"))
+        assert mirror(ask(c)), "unknown clients are in scope"
+    assert daemon.metric("steered_unplaced_total") == 9
+    assert daemon.metric("geoip_build_timestamp_seconds") > 0
+
+
+def test_a_aaaa_and_https_of_one_client_agree(placed):
+    daemon = placed()
+    seen = set()
+    with clear(daemon) as c, doh.H1(doh.connect(daemon.plain_port, source=PROXY)) as h1:
+        for i in range(1, 17):
+            for where in (f"192.0.{i}.1", f"203.0.{i}.1"):
+                got = {mirror(ask(connection, where, type)) for connection in (c, h1) for type in TRUTH}
+                assert len(got) == 1, where
+                seen |= got
+    assert seen == {"m1", "m2"}
+
+
+def test_truth_goes_to_whole_clients(placed):
+    daemon = placed()
+    with clear(daemon) as c:
+        assert [ask(c, DE.format(1), type) for type in TRUTH] == list(TRUTH.values())
+
+
+def test_mirrors_blocked_or_down_where_the_client_is(placed, publisher):
+    """m2 is blocked in RU; by health m1 is then down in RU alone."""
+    publisher.site(NAME, M1, M2 + ",blocked-in=RU", blocked=["RU=ip", "BY=ip"], seq=2)
+    publisher.publish()
+    daemon = placed()
+    with clear(daemon) as c:
+        def picked(where):
+            return {mirror(ask(c, where.format(i))) for i in (1, 90)} | {
+                mirror(ask(c, "2001:db8:1:{:x}00::1".format(i))) for i in range(1, 9) if where == RU}
+        assert picked(RU) == {"m1"}
+        publisher.register(NAME, M1, M2, seq=3)
+        publisher.publish(health={NAME: {"m1": {"RU": "down"}}})
+        wait_until(lambda: picked(RU) == {"m2"}, "the other mirror in RU")
+        publisher.publish(health={NAME: {"m1": {"BY": "down"}}})
+        wait_until(lambda: "m1" in picked(RU), "the first mirror again in RU")
+        assert picked(BY) == {"m2"}
+
+
+def test_address_of_the_connection_counts_where_there_is_no_proxy(placed, ca):
+    daemon = placed()
+    for source, steered in (("127.0.0.7", True), ("127.0.0.8", False), ("127.0.0.9", True)):
+        with doh.h2_tls(daemon.port, ca, source=source) as c:
+            assert bool(mirror(ask(c))) == steered
+            assert bool(mirror(ask(c, DE.format(1)))) == steered, "a stranger's header says nothing"
+            assert bool(mirror(ask(c, RU.format(1)))) == steered
+
+
+def test_forged_entries_left_of_the_proxys_own(placed):
+    daemon = placed()
+    with clear(daemon) as c:
+        for forged in (RU.format(1), "unknown", '"', ",,,", "127.0.0.1", "x" * 4000, ",".join(["127.0.0.1"] * 100)):
+            assert mirror(ask(c, f"{forged}, {DE.format(1)}")) is None
+            assert mirror(ask(c, f"{forged}, {DE.format(1)}, 127.0.0.1")) is None
+        extra = [("x-forwarded-for", RU.format(1)), ("forwarded", f"for={RU.format(1)}"), ("x-real-ip", RU.format(1)),
+                 ("x-forwarded-for", DE.format(1))]
+        assert str(c.ask(doh.question(NAME), extra=extra).dns.answer[0][0]) == TRUTH["A"]
+
+
+def test_without_a_database_all_are_in_scope(placed):
+    daemon = placed(geoip=None)
+    with clear(daemon) as c:
+        assert all(mirror(ask(c, where.format(1))) for where in (RU, BY, DE, NOWHERE))
+    assert daemon.metric("steered_unplaced_total") == 0
+
+
+# --- the database
+
+def is_in_scope(daemon, client=RU.format(1)):
+    with clear(daemon) as c:
+        return mirror(ask(c, client)) is not None
+
+
+def test_a_replaced_database_is_used(placed, geoip):
+    """By renaming, and by writing over it; a connection from before keeps what it was accepted with or is closed."""
+    daemon = placed(workers=2)
+    assert is_in_scope(daemon) and not is_in_scope(daemon, DE.format(1))
+    mmdb.write(geoip, mmdb.database({"192.0.2.0/24": "DE", "203.0.113.0/24": "RU"}))
+    daemon.program.wait_line(r"event=geoip\.changed")
+    wait_until(lambda: not is_in_scope(daemon) and is_in_scope(daemon, DE.format(1)), "the new database")
+    mark = daemon.program.mark()
+    geoip.write_bytes(mmdb.database(WORLD))
+    daemon.program.wait_line(r"event=reload\.done", since=mark)
+    wait_until(lambda: is_in_scope(daemon) and not is_in_scope(daemon, DE.format(1)), "the old database again")
+
+
+@pytest.mark.parametrize("what,why", [
+    (b"", ""), (b"not a database", "metadata"), (None, "No such file"), ("cut", "metadata"),
+    ("asn", "tells no address' country"), ("damaged", "is damaged"),
+])
+def test_a_broken_database_is_refused_and_the_old_one_stays(placed, geoip, what, why):
+    daemon = placed()
+    daemon.expect_errors(r"event=reload\.refused")
+    good = geoip.read_bytes()
+    if what is None:
+        geoip.unlink()
+    else:
+        damaged = bytearray(good)
+        damaged[24] ^= 0x7f
+        mmdb.write(geoip, {"cut": good[:-200], "damaged": bytes(damaged),
+                           "asn": mmdb.database({"192.0.2.0/24": {"asn": 64500}})}.get(what, what))
+    line = daemon.program.wait_line(r"event=reload\.refused")
+    assert f'why="geoip: {geoip}: ' in line and why in line
+    assert is_in_scope(daemon) and not is_in_scope(daemon, DE.format(1))
+    assert daemon.metric('reloads_total{result="refused"}') == 1
+    # What runs has its copy in memory: killed workers come back with it.
+    pid, = daemon.workers().values()
+    os.kill(pid, 9)
+    wait_until(lambda: list(daemon.workers().values()) not in ([], [pid]), "another worker")
+    assert is_in_scope(daemon) and not is_in_scope(daemon, DE.format(1))
+    mmdb.write(geoip, good)
+    daemon.program.wait_line(r"event=reload\.done")
+
+
+def test_a_broken_database_does_not_keep_certificates_from_being_renewed(placed, geoip, authority, tmp_path):
+    pair = Pair(tmp_path / "chain.pem", tmp_path / "key.pem")
+    authority.issue("localhost").install(pair)
+    daemon = placed(tls={"certificates": [{"chain": str(pair.chain), "key": str(pair.key)}]})
+    daemon.expect_errors(r"event=reload\.refused")
+    geoip.unlink()
+    daemon.program.wait_line(r"event=reload\.refused")
+    authority.issue("localhost").install(pair)
+    daemon.program.wait_line(r"event=reload\.done")
+    assert is_in_scope(daemon) and not is_in_scope(daemon, DE.format(1))
+
+
+def test_a_broken_database_is_an_error_at_start_and_in_a_check(placed, geoip):
+    geoip.write_bytes(b"nonsense")
+    daemon = placed(start=False)
+    for flags in (["-n"], []):
+        done = run_daemon(*flags, "-c", daemon.file)
+        assert done.returncode == 1 and f"geoip: {geoip}: " in done.stderr
+    mmdb.write(geoip, mmdb.database(WORLD))
+    assert run_daemon("-n", "-c", daemon.file).returncode == 0
 
 
 # --- forwarded headers

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replaced certificate files are reported once, after a quiet second; files beside them are not. */
+/* Replaced certificates and databases are reported once, after a quiet second; files beside them are not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "resolver/watch.h"
 
 static char dir[] = "/tmp/polynya-watch-XXXXXX";
-static char chain[64], key[64], other[64];
+static char chain[64], key[64], other[64], geoip[80];
+static char geo[64];
 static struct conf_certificate certificate = {chain, key};
 static struct conf conf;
 static struct watch watch;
@@ -33,12 +35,17 @@ static int setup(void **state)
     snprintf(chain, sizeof chain, "%s/chain.pem", dir);
     snprintf(key, sizeof key, "%s/key.pem", dir);
     snprintf(other, sizeof other, "%s/other", dir);
+    snprintf(geoip, sizeof geoip, "%s/geo/x.mmdb", dir);
+    snprintf(geo, sizeof geo, "%s/geo", dir);
+    if (mkdir(geo, 0700) != 0)
+        return -1;
+    conf.geoip = geoip;
     put(chain, "1");
     put(key, "1");
     conf.tls.certificates = &certificate;
     conf.tls.count = 1;
     watch_init(&watch);
-    watch_files(&watch, &conf, watch_fingerprint(&conf), 1000);
+    watch_files(&watch, &conf, watch_look(&conf), 1000);
     return watch.fd < 0 ? -1 : 0;
 }
 
@@ -49,6 +56,8 @@ static int teardown(void **state)
     unlink(chain);
     unlink(key);
     unlink(other);
+    unlink(geoip);
+    rmdir(geo);
     return rmdir(dir);
 }
 
@@ -69,7 +78,7 @@ static void quiet_is_no_change(void **state)
 static void a_change_before_watching_counts(void **state)
 {
     (void)state;
-    uint64_t loaded = watch_fingerprint(&conf);
+    struct watch_marks loaded = watch_look(&conf);
     put(key, "renewed early");
     watch_files(&watch, &conf, loaded, 5000);
     assert_false(watch_changed(&watch, &conf, 5500));
@@ -92,7 +101,7 @@ static void a_rename_counts(void **state)
     put(other, "renewed");
     assert_int_equal(rename(other, key), 0);
     wait_event(20000);
-    assert_true(watch_changed(&watch, &conf, 21000));
+    assert_int_equal(watch_changed(&watch, &conf, 21000), WATCH_CERTIFICATES);
 }
 
 static void a_neighbour_does_not(void **state)
@@ -103,6 +112,18 @@ static void a_neighbour_does_not(void **state)
     assert_false(watch_changed(&watch, &conf, 31000));
 }
 
+static void a_database_counts_by_itself(void **state)
+{
+    (void)state;
+    put(geoip, "x");
+    wait_event(40000);
+    assert_int_equal(watch_changed(&watch, &conf, 41000), WATCH_GEOIP);
+    unlink(geoip);
+    put(key, "renewed late");
+    wait_event(50000);
+    assert_int_equal(watch_changed(&watch, &conf, 51000), WATCH_GEOIP | WATCH_CERTIFICATES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_new_file_counts_after_a_second),
         cmocka_unit_test(a_rename_counts),
         cmocka_unit_test(a_neighbour_does_not),
+        cmocka_unit_test(a_database_counts_by_itself),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -53,8 +53,10 @@ class Publisher:
                 "--out", self.registrations / f"{domain}.json", "--replace")
 
     def delegate(self, domain, blocked="RU=ip", key="outlet", **how):
+        """blocked: "RU=dns,ip", or a list of such."""
         words = [w for name, value in how.items() for w in ("--" + name.replace("_", "-"), value)]
-        run_cli("delegate", self.list / "delegations.json", domain, "--outlet-key", self.pub(key), "--blocked", blocked,
+        words += [w for b in ([blocked] if isinstance(blocked, str) else blocked) for w in ("--blocked", b)]
+        run_cli("delegate", self.list / "delegations.json", domain, "--outlet-key", self.pub(key),
                 "--key", self.key("maintainer"), *words)
 
     def publish(self, key="publisher", health=None, **how):
