@@ -15,7 +15,10 @@
 enum {
     ENTRY_BYTES_MIN = 160, /* the budget divided by this is the number of entries */
     HAND_STEPS_MAX = 256,  /* then the victim is whoever stands under the hand: bounds one insertion */
-    MALLOC_HEAD = 8
+    MALLOC_HEAD = 8,
+    DUE_SHARE = 10, /* it is due in the last tenth of its life, or second */
+    ASKED_TWICE = 2,
+    TOLD_DUE = 255
 };
 
 struct slot {
@@ -31,6 +34,7 @@ struct entry {
     uint32_t block_len;
     uint16_t key_len;
     bool visited;
+    uint8_t asked; /* times, up to ASKED_TWICE; TOLD_DUE once that was told */
 };
 
 struct pcache {
@@ -195,21 +199,32 @@ static void evict(struct pcache *c)
     entry_drop(c, i, slot_of_entry(c, i));
 }
 
-bool pcache_get(struct pcache *c, const struct answer_key *key, uint32_t now, struct answer *out)
+/* One more asks for it, and it lives for `left` more seconds. */
+static bool falls_due(struct entry *e, uint32_t left, uint32_t ttl)
+{
+    if (e->asked < ASKED_TWICE)
+        e->asked++;
+    if (e->asked != ASKED_TWICE || left > (ttl < DUE_SHARE ? 1 : ttl / DUE_SHARE) || ttl == 1)
+        return false;
+    e->asked = TOLD_DUE;
+    return true;
+}
+
+enum pcache_found pcache_get(struct pcache *c, const struct answer_key *key, uint32_t now, struct answer *out)
 {
     uint32_t at = slot_find(c, key, tag_of(c, key));
     uint32_t i = c->slots[at].entry;
     c->now = now;
     if (!i)
-        return false;
+        return PCACHE_NONE;
     struct entry *e = &c->entries[i];
-    if (!answer_open(bytes_of(e->data, e->block_len), false, out) || answer_ttl_left(out, now) == 0) {
-        entry_drop(c, i, at);
-        return false;
-    }
+    (void)answer_open(bytes_of(e->data, e->block_len), false, out); /* could be opened when it was put */
+    uint32_t left = answer_ttl_left(out, now);
+    if (left == 0)
+        return PCACHE_OVER;
     if (!e->visited)
         e->visited = true;
-    return true;
+    return falls_due(e, left, out->head.ttl) ? PCACHE_DUE : PCACHE_ALIVE;
 }
 
 /* An entry's data: block and key in one piece of heap. */
@@ -238,7 +253,7 @@ static bool entries_left(const struct pcache *c)
     return c->unused || c->fresh <= c->entry_count;
 }
 
-void pcache_put(struct pcache *c, const struct answer_key *key, struct bytes block)
+void pcache_put(struct pcache *c, const struct answer_key *key, struct bytes block, bool asked)
 {
     struct answer a;
     uint32_t tag = tag_of(c, key);
@@ -262,7 +277,8 @@ void pcache_put(struct pcache *c, const struct answer_key *key, struct bytes blo
                                    .tag = tag,
                                    .expires = a.head.stored + a.head.ttl,
                                    .block_len = (uint32_t)block.len,
-                                   .key_len = key->len};
+                                   .key_len = key->len,
+                                   .asked = asked};
     /* Evictions may have moved slots: search again. */
     c->slots[slot_find(c, key, tag)] = (struct slot){tag, i};
     queue_push(c, i);

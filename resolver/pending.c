@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Questions in flight: see pending.h.
  *
- * A lookup has left the table, and a waiter both of its lists, before a callback hears of them: a callback
- * may ask anew, even for the same name. Deadlines are all equally far away, so the list by deadline is a
- * queue. */
+ * A lookup has left the table before a callback hears of it: a callback may ask anew, even for the same
+ * name. */
 #include "resolver/pending.h"
 
 #include <stdlib.h>
@@ -21,8 +20,7 @@ struct pending_lookup {
     struct link bucket;
     struct pending *pending;
     struct upstream_lookup *upstream;
-    struct pending_waiter *first;
-    unsigned waiters;
+    struct waiter_group waiters;
     uint64_t hash;
     struct answer_key key;
     struct dns_query query;
@@ -30,6 +28,8 @@ struct pending_lookup {
     struct validation *validation;
     bool validated;
     struct ip client; /* who began it */
+    bool wanted;      /* somebody waits for it, or did */
+    bool prefetch;    /* nobody did when it began */
 };
 
 struct pending {
@@ -39,82 +39,14 @@ struct pending {
     struct answer_limits limits;
     struct hash_key hash;
     bool closing;
-    unsigned count;
-    struct pending_waiter *oldest, *newest;
-    struct ev_timer timer; /* for the oldest waiter; left running when that one is told earlier */
+    unsigned count, prefetches;
+    struct waiter_queue patient, hasty;
     struct failure_table failures;
     uint8_t block[ANSWER_BLOCK_MAX]; /* the answer being handed out */
     uint8_t plain[ANSWER_BLOCK_MAX]; /* the same without signatures */
     size_t mask;
     struct link bucket[];
 };
-
-/* --- waiters --- */
-
-static void waiter_join(struct pending_lookup *l, struct pending_waiter *w)
-{
-    struct pending *p = l->pending;
-    w->lookup = l;
-    w->prev = NULL;
-    w->next = l->first;
-    if (l->first)
-        l->first->prev = w;
-    l->first = w;
-    l->waiters++;
-    w->deadline = clock_mono_ms() + (int64_t)p->options.conf->upstream.answer_timeout;
-    w->newer = NULL;
-    w->older = p->newest;
-    if (p->newest)
-        p->newest->newer = w;
-    else
-        p->oldest = w;
-    p->newest = w;
-}
-
-static void waiter_leave(struct pending_waiter *w)
-{
-    struct pending_lookup *l = w->lookup;
-    struct pending *p = l->pending;
-    *(w->prev ? &w->prev->next : &l->first) = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    *(w->older ? &w->older->newer : &p->oldest) = w->newer;
-    *(w->newer ? &w->newer->older : &p->newest) = w->older;
-    l->waiters--;
-    w->lookup = NULL;
-    w->prev = w->next = w->older = w->newer = NULL;
-}
-
-static void tell_all(struct pending_lookup *l, enum reason why, const struct answer *answer)
-{
-    while (l->first) {
-        struct pending_waiter *w = l->first;
-        waiter_leave(w);
-        w->done(w, why, answer);
-    }
-}
-
-static void arm(struct pending *p)
-{
-    if (!p->oldest || ev_is_active(&p->timer))
-        return;
-    int64_t left = p->oldest->deadline - clock_mono_ms();
-    ev_timer_set(&p->timer, left > 0 ? (double)left / 1000 : 0.0, 0.0);
-    ev_timer_start(p->loop, &p->timer);
-}
-
-static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-    (void)loop, (void)events;
-    struct pending *p = holder_of(timer, struct pending, timer);
-    int64_t now = clock_mono_ms();
-    while (p->oldest && p->oldest->deadline <= now) {
-        struct pending_waiter *w = p->oldest;
-        waiter_leave(w);
-        w->done(w, REASON_UPSTREAM_TIMEOUT, NULL);
-    }
-    arm(p);
-}
 
 /* --- lookups --- */
 
@@ -133,6 +65,7 @@ static void take_out(struct pending_lookup *l)
 {
     link_remove(&l->bucket);
     l->pending->count--;
+    l->pending->prefetches -= l->prefetch;
     metric_sub(METRIC_LOOKUPS, 1);
 }
 
@@ -166,11 +99,11 @@ static void end(struct pending_lookup *l, enum reason why, struct bytes block)
         why = REASON_UPSTREAM_BOGUS;
     if (why == REASON_OK) {
         failure_clear(&p->failures, l->hash);
-        p->options.store(p->options.self, &l->key, block, &answer);
+        p->options.store(p->options.self, &l->key, block, &answer, l->wanted);
     } else if (!p->closing) {
         failure_note(&p->failures, l->hash, why, clock_mono_ms());
     }
-    tell_all(l, why, why == REASON_OK ? &answer : NULL);
+    waiter_tell_all(&l->waiters, why, why == REASON_OK ? &answer : NULL);
     free(l);
 }
 
@@ -275,18 +208,23 @@ static enum reason held(const struct pending *p, uint64_t hash)
     return why == REASON_OK || bogus ? why : REASON_FAILURE_CACHED;
 }
 
+/* The lookup under way for key, or NULL; why not, if none may be begun either. */
+static struct pending_lookup *join(struct pending *p, uint64_t hash, const struct answer_key *key,
+                                   enum reason *why)
+{
+    *why = p->closing ? REASON_UPSTREAM_DEAD : held(p, hash);
+    return *why == REASON_OK ? find(p, hash, key) : NULL;
+}
+
 static enum reason join_or_start(struct pending *p, const struct dns_query *q, const struct answer_key *key,
-                                 struct pending_waiter *w)
+                                 enum pending_patience patience, struct pending_waiter *w)
 {
     uint64_t hash = hash_siphash(&p->hash, key->data, key->len);
     enum reason why;
-    if (p->closing)
-        return REASON_UPSTREAM_DEAD;
-    if ((why = held(p, hash)) != REASON_OK)
+    struct pending_lookup *l = join(p, hash, key, &why);
+    if (why != REASON_OK)
         return why;
-    why = REASON_OVERLOAD;
-    struct pending_lookup *l = find(p, hash, key);
-    if (l && l->waiters >= p->options.conf->upstream.waiters)
+    if (l && l->waiters.count >= p->options.conf->upstream.waiters)
         return REASON_OVERLOAD;
     if (l)
         metric_count(METRIC_LOOKUPS_JOINED);
@@ -294,17 +232,38 @@ static enum reason join_or_start(struct pending *p, const struct dns_query *q, c
         l = start(p, hash, q, key, &w->client, &why);
     if (!l)
         return why;
-    waiter_join(l, w);
-    arm(p);
+    l->wanted = true;
+    waiter_join(w, &l->waiters, patience == PENDING_HASTY ? &p->hasty : &p->patient);
     return REASON_OK;
 }
 
 void pending_ask(struct pending *p, const struct dns_query *q, const struct answer_key *key,
-                 struct pending_waiter *w)
+                 enum pending_patience patience, struct pending_waiter *w)
 {
-    enum reason why = join_or_start(p, q, key, w);
+    enum reason why = join_or_start(p, q, key, patience, w);
     if (why != REASON_OK)
         w->done(w, why, NULL);
+}
+
+void pending_renew(struct pending *p, const struct dns_query *q, const struct answer_key *key,
+                   const struct ip *client, bool wanted)
+{
+    uint64_t hash = hash_siphash(&p->hash, key->data, key->len);
+    enum reason why;
+    if (join(p, hash, key, &why) || why != REASON_OK)
+        return;
+    if (!wanted && p->prefetches >= p->options.conf->cache.prefetch) {
+        metric_count(METRIC_PREFETCH_SKIPPED);
+        return;
+    }
+    struct pending_lookup *l = start(p, hash, q, key, client, &why);
+    if (!l)
+        return;
+    l->wanted = wanted;
+    l->prefetch = !wanted;
+    p->prefetches += l->prefetch;
+    if (l->prefetch)
+        metric_count(METRIC_PREFETCHES);
 }
 
 /* --- beginning and end --- */
@@ -331,7 +290,9 @@ struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream,
                                        seconds(conf->cache.negative_max)};
     random_fill(&p->hash, sizeof p->hash);
     failure_init(&p->failures, (int64_t)conf->upstream.failure_min, (int64_t)conf->upstream.failure_max);
-    ev_init(&p->timer, on_timer);
+    int64_t patience = (int64_t)conf->upstream.answer_timeout, haste = (int64_t)conf->cache.stale_after;
+    waiter_queue_init(&p->patient, loop, patience);
+    waiter_queue_init(&p->hasty, loop, haste < patience ? haste : patience);
     p->mask = buckets - 1;
     for (size_t i = 0; i < buckets; i++)
         link_init(&p->bucket[i]);
@@ -350,7 +311,8 @@ void pending_free(struct pending **p)
             validation_cancel(&l->validation);
             end(l, REASON_UPSTREAM_DEAD, BYTES_NONE);
         }
-    ev_timer_stop((*p)->loop, &(*p)->timer);
+    waiter_queue_fini(&(*p)->patient);
+    waiter_queue_fini(&(*p)->hasty);
     free(*p);
     *p = NULL;
 }

@@ -4,34 +4,23 @@
  * A lookup belongs to this module, not to the request that began it. It ends with an answer block or a
  * reason; answers are handed to `store` once (both caches), failures are remembered for a short, growing time
  * (RFC 9520), and every waiter is told. A waiter is told exactly once, at the latest after the configured
- * answer timeout; the lookup goes on without it until its own deadline, and still fills the cache. */
+ * time; the lookup goes on without it until its own deadline, and still fills the cache. */
 #ifndef POLYNYA_RESOLVER_PENDING_H
 #define POLYNYA_RESOLVER_PENDING_H
 
-#include <ev.h>
-
 #include "data/conf/conf.h"
-#include "data/dns/answer.h"
+#include "resolver/waiters.h"
 
 struct pending;
 struct validator;
 struct upstream;
 
-/* Embedded in what waits; must stay where it is until `done` was called. */
-struct pending_waiter {
-    struct pending_waiter *prev, *next;   /* of the same lookup */
-    struct pending_waiter *older, *newer; /* by deadline */
-    struct pending_lookup *lookup;
-    int64_t deadline; /* monotonic ms */
-    struct ip client; /* who is charged for what it costs, should this one begin the lookup */
-    /* answer is NULL unless why is REASON_OK; borrowed for the call. */
-    void (*done)(struct pending_waiter *w, enum reason why, const struct answer *answer);
-};
-
 struct pending_options {
     const struct conf *conf;
-    /* Called once for every answer that came, before the waiters: block is borrowed. */
-    void (*store)(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer);
+    /* Called once for every answer that came, before the waiters: block is borrowed. wanted: somebody waits
+     * for it, or did. */
+    void (*store)(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer,
+                  bool wanted);
     /* May give another block to be stored and told instead of what came; borrowed for the
      * waiters' calls. NULL: what came is told. */
     struct bytes (*inspect)(void *self, const struct dns_query *q, const struct answer *answer,
@@ -48,10 +37,19 @@ struct pending *pending_new(struct ev_loop *loop, struct upstream *upstream,
                             const struct pending_options *options);
 /* Tells every waiter REASON_UPSTREAM_DEAD, then ends. */
 void pending_free(struct pending **p);
+/* How long a waiter waits: until upstream.answer-timeout, or until cache.stale-after, having an answer that
+ * will do. */
+enum pending_patience { PENDING_PATIENT, PENDING_HASTY };
+
 /* Starts or joins the lookup for q. w->done and w->client are set by the caller; it may be called before this
  * returns (failure remembered, too many lookups or waiters). q and key are copied where needed. */
 void pending_ask(struct pending *p, const struct dns_query *q, const struct answer_key *key,
-                 struct pending_waiter *w);
+                 enum pending_patience patience, struct pending_waiter *w);
+/* Starts the lookup for q for the cache alone, unless it is under way or failed a moment ago. wanted:
+ * somebody asked, and was told something older; else it is a prefetch, of which cache.prefetch may be under
+ * way. client is charged for what it costs to validate. */
+void pending_renew(struct pending *p, const struct dns_query *q, const struct answer_key *key,
+                   const struct ip *client, bool wanted);
 unsigned pending_count(const struct pending *p);
 
 #endif

@@ -8,10 +8,10 @@
 
 #include "data/base/clock.h"
 #include "data/base/log.h"
+#include "resolver/cached.h"
 #include "resolver/doh.h"
 #include "resolver/net/rate.h"
 #include "resolver/local.h"
-#include "resolver/pcache.h"
 #include "resolver/pending.h"
 #include "resolver/rebinding.h"
 #include "resolver/snapshot.h"
@@ -21,11 +21,12 @@
  * again. */
 #define CACHE_TICK 0.1
 
+enum { STALE_TTL = 30 }; /* seconds (RFC 8767 4) */
+
 struct engine {
     struct ev_loop *loop;
     const struct conf *conf;
-    struct pcache *pcache;
-    struct cache *cache;
+    struct cached *cached;
     struct upstream *upstream;
     struct pending *pending;
     struct anchors *anchors; /* these two: NULL if nothing is validated */
@@ -56,6 +57,7 @@ struct waiting {
     struct engine *engine;
     struct http_stream *stream;
     struct dns_query q;
+    bool stale;           /* something older is at hand */
     struct bytes steered; /* DO=1: used unless the truth turns out to be signed */
     struct steer_text note;
 };
@@ -65,6 +67,7 @@ struct manner {
     enum reason why;
     enum http_cache cache;
     struct answer_note note;
+    bool stale; /* its time is over */
 };
 
 static uint32_t engine_now(const struct engine *e)
@@ -79,45 +82,57 @@ static void reply_error(struct engine *e, struct http_stream *s, const struct dn
     doh_respond(s, bytes_of(e->out, n), HTTP_NO_STORE, 0);
 }
 
+static size_t render_as(struct engine *e, const struct answer *a, const struct dns_query *q,
+                        const struct manner *m)
+{
+    const struct answer_note *note = m->note.ede >= 0 ? &m->note : NULL;
+    if (m->stale)
+        return answer_render_stale(a, q, STALE_TTL, note, e->out, sizeof e->out);
+    return answer_render(a, q, engine_now(e), note, e->out, sizeof e->out);
+}
+
 /* An answer within a few bytes of 65535 has no room for OPT: it goes without, rather than not at all. */
 static size_t render(struct engine *e, const struct answer *a, const struct dns_query *q,
-                     const struct answer_note *note)
+                     const struct manner *m)
 {
-    size_t n = answer_render(a, q, engine_now(e), note, e->out, sizeof e->out);
+    size_t n = render_as(e, a, q, m);
     if (n)
         return n;
     struct dns_query bare = *q;
     bare.edns.present = false;
-    return answer_render(a, &bare, engine_now(e), NULL, e->out, sizeof e->out);
+    return render_as(e, a, &bare, m);
 }
 
 static void reply(struct engine *e, struct http_stream *s, const struct dns_query *q, const struct answer *a,
                   const struct manner *m)
 {
-    size_t n = render(e, a, q, m->note.ede >= 0 ? &m->note : NULL);
+    size_t n = render(e, a, q, m);
     metric_reason(m->why);
-    doh_respond(s, bytes_of(e->out, n), m->cache, answer_ttl_left(a, engine_now(e)));
+    doh_respond(s, bytes_of(e->out, n), m->cache, m->stale ? STALE_TTL : answer_ttl_left(a, engine_now(e)));
 }
 
-static struct manner plain_manner(enum reason why)
+static struct manner manner_of(const struct answer *a, enum reason why, enum http_cache cache)
 {
-    return (struct manner){.why = why, .cache = HTTP_MAX_AGE, .note = {.ede = -1}};
-}
-
-static struct manner filtered_manner(void)
-{
-    const struct reason_row *row = reason_row(REASON_REBINDING);
-    return (struct manner){
-        .why = REASON_REBINDING, .cache = HTTP_MAX_AGE, .note = {.ede = row->ede, .text = row->text}};
-}
-
-static void reply_plain(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                        const struct answer *a, enum reason why)
-{
-    struct manner m = plain_manner(why);
+    bool stale = why == REASON_STALE;
     if (a->head.flags & ANSWER_FILTERED)
-        m = filtered_manner();
-    reply(e, s, q, a, &m);
+        why = REASON_REBINDING;
+    else if (stale && a->head.rcode == DNS_NXDOMAIN)
+        why = REASON_STALE_NXDOMAIN;
+    const struct reason_row *row = reason_row(why);
+    return (struct manner){
+        .why = why, .cache = cache, .note = {.ede = row->ede, .text = row->text}, .stale = stale};
+}
+
+/* why: what was done; REASON_STALE if the answer's time is over. */
+static void reply_plain(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                        const struct answer *a, enum reason why, enum http_cache cache)
+{
+    struct manner m = manner_of(a, why, cache);
+    struct answer plain = *a;
+    /* Its signatures' time may be over as well. */
+    if (m.stale)
+        plain.head.flags &= (uint8_t)~ANSWER_SECURE;
+    reply(e, s, q, &plain, &m);
 }
 
 static void reply_steered(struct engine *e, struct http_stream *s, const struct dns_query *q,
@@ -152,7 +167,7 @@ static bool answer_locally(struct engine *e, struct http_stream *s, const struct
     size_t n = local(e, q);
     if (!n || !answer_open(bytes_of(e->block, n), false, &a))
         return false;
-    reply_plain(e, s, q, &a, REASON_LOCAL);
+    reply_plain(e, s, q, &a, REASON_LOCAL, HTTP_MAX_AGE);
     return true;
 }
 
@@ -183,46 +198,12 @@ static size_t steer(struct engine *e, const struct http_stream *s, const struct 
 
 /* CACHE */
 
-static bool from_shared_cache(struct engine *e, const struct answer_key *key, struct answer *a)
-{
-    struct bytes block;
-    if (!cache_get(e->cache, bytes_of(key->data, key->len), &block))
-        return false;
-    if (!answer_open(block, true, a) || answer_ttl_left(a, engine_now(e)) == 0)
-        return false;
-    /* From before a reload: asked, but not judged as we do now. */
-    struct dns_name name = {.len = (uint8_t)(key->len - ANSWER_KEY_REST)};
-    memcpy(name.wire, key->data, name.len);
-    if (!rebinding_accepts(e->rebinding, &name, a))
-        return false;
-    bool unchecked = !(a->head.flags & ANSWER_CHECKED) && !(key->data[key->len - 1] & ANSWER_KEY_CD);
-    if (unchecked && e->conf->dnssec.mode == CONF_VALIDATE)
-        return false;
-    pcache_put(e->pcache, key, block);
-    metric_count(METRIC_CACHE_HIT_STORE);
-    return true;
-}
-
-static bool from_cache(struct engine *e, const struct answer_key *key, struct answer *a)
-{
-    if (pcache_get(e->pcache, key, engine_now(e), a)) {
-        metric_count(METRIC_CACHE_HIT_PACKET);
-        return true;
-    }
-    if (from_shared_cache(e, key, a))
-        return true;
-    metric_count(METRIC_CACHE_MISS);
-    return false;
-}
-
-/* The store of pending: every answer that came, once. One without a lifetime is for its waiters alone. */
-static void keep(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer)
+/* The store of pending: every answer that came, once. */
+static void keep(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer,
+                 bool wanted)
 {
     struct engine *e = self;
-    if (answer->head.ttl == 0)
-        return;
-    pcache_put(e->pcache, key, block);
-    cache_put(e->cache, bytes_of(key->data, key->len), block);
+    cached_keep(e->cached, key, block, answer, wanted);
 }
 
 /* The inspection of pending. e->block is free: nothing waits in it for more than a call. */
@@ -246,13 +227,27 @@ static void reply_truth(struct engine *e, struct http_stream *s, const struct dn
     }
     if (steered.len)
         metric_count(METRIC_STEERED_TRUTH);
-    struct manner m = plain_manner(why);
-    if (note->ours)
-        m.cache = HTTP_PRIVATE;
-    reply(e, s, q, truth, &m);
+    reply_plain(e, s, q, truth, why, note->ours ? HTTP_PRIVATE : HTTP_MAX_AGE);
 }
 
 /* ASK */
+
+/* No answer came, or not yet: the caches may have one that will do. */
+static bool make_do(struct waiting *x)
+{
+    struct engine *e = x->engine;
+    struct answer_key key;
+    struct answer a;
+    if (!x->stale)
+        return false;
+    answer_key(&x->q, &key);
+    enum cached_state state = cached_find_again(e->cached, &key, engine_now(e), &a);
+    if (state == CACHED_NONE)
+        return false;
+    reply_truth(e, x->stream, &x->q, x->steered, &x->note, &a,
+                state == CACHED_STALE ? REASON_STALE : REASON_CACHED);
+    return true;
+}
 
 static void answered(struct pending_waiter *w, enum reason why, const struct answer *answer)
 {
@@ -260,6 +255,8 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
     struct engine *e = x->engine;
     if (answer)
         reply_truth(e, x->stream, &x->q, x->steered, &x->note, answer, why);
+    else if (make_do(x))
+        return;
     else if (x->steered.len)
         reply_steered(e, x->stream, &x->q, x->steered, &x->note);
     else
@@ -281,29 +278,32 @@ static void charge(void *self, const struct ip *client, unsigned work)
     rate_charge(e->checks, client, ev_now(e->loop), work);
 }
 
+/* What validating costs is known, and counted, afterwards. */
+static bool may_validate(struct engine *e, const struct http_stream *s)
+{
+    if (rate_take(e->checks, &s->client, ev_now(e->loop), 0))
+        return true;
+    metric_count(METRIC_DNSSEC_LIMITED_CLIENT);
+    return false;
+}
+
 /* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
 static bool may_miss(struct engine *e, const struct http_stream *s)
 {
-    double now = ev_now(e->loop);
-    /* What validating costs is known, and counted, afterwards. */
-    if (!rate_take(e->checks, &s->client, now, 0)) {
-        metric_count(METRIC_DNSSEC_LIMITED_CLIENT);
-        return false;
-    }
-    return rate_take(e->misses, &s->client, now, 1);
+    return may_validate(e, s) && rate_take(e->misses, &s->client, ev_now(e->loop), 1);
 }
 
+/* stale: an answer whose time is over is in the caches. */
 static void ask(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                const struct answer_key *key, struct bytes steered, const struct steer_text *note)
+                const struct answer_key *key, struct bytes steered, const struct steer_text *note, bool stale)
 {
-    if (!may_miss(e, s)) {
-        refuse(e, s, q, REASON_RATE);
-        return;
-    }
     struct waiting *x = http_alloc(s, sizeof *x);
     if (x) {
-        *x = (struct waiting){
-            .waiter = {.done = answered, .client = s->client}, .engine = e, .stream = s, .q = *q};
+        *x = (struct waiting){.waiter = {.done = answered, .client = s->client},
+                              .engine = e,
+                              .stream = s,
+                              .q = *q,
+                              .stale = stale};
         x->q.question = arena_copy(&s->arena, q->question);
         x->steered = arena_copy(&s->arena, steered);
         x->note = *note;
@@ -312,7 +312,41 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
         reply_error(e, s, q, REASON_NO_MEMORY);
         return;
     }
-    pending_ask(e->pending, &x->q, key, &x->waiter);
+    pending_ask(e->pending, &x->q, key, stale ? PENDING_HASTY : PENDING_PATIENT, &x->waiter);
+}
+
+/* An answer whose time is over is told at once where waiting would bring no better one. */
+static bool stale_at_once(struct engine *e, const struct http_stream *s, const struct dns_query *q,
+                          const struct answer_key *key, bool may_ask)
+{
+    if (may_ask && !upstream_dead(e->upstream))
+        return false;
+    if (may_ask)
+        pending_renew(e->pending, q, key, &s->client, true);
+    return true;
+}
+
+/* CACHE, then ASK. What is steered is told unless the truth is signed. */
+static void tell_truth(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                       struct bytes steered, const struct steer_text *note)
+{
+    struct answer_key key;
+    struct answer a;
+    answer_key(q, &key);
+    enum cached_state state = cached_find(e->cached, &key, engine_now(e), &a);
+    if (state >= CACHED_FRESH) {
+        reply_truth(e, s, q, steered, note, &a, REASON_CACHED);
+        if (state == CACHED_DUE && may_validate(e, s))
+            pending_renew(e->pending, q, &key, &s->client, false);
+        return;
+    }
+    bool may_ask = may_miss(e, s);
+    if (state == CACHED_STALE && stale_at_once(e, s, q, &key, may_ask))
+        reply_truth(e, s, q, steered, note, &a, REASON_STALE);
+    else if (may_ask)
+        ask(e, s, q, &key, steered, note, state == CACHED_STALE);
+    else
+        refuse(e, s, q, REASON_RATE);
 }
 
 /* The steps of a question that parsed. raw: the path that never steers. */
@@ -322,17 +356,10 @@ static void resolve(struct engine *e, struct http_stream *s, const struct dns_qu
         return;
     struct steer_text note = {.text = ""};
     struct bytes steered = bytes_of(e->block, raw ? 0 : steer(e, s, q, &note));
-    if (steered.len && !(q->edns.dnssec_ok && e->conf->steering.dnssec == CONF_HONOUR)) {
+    if (steered.len && !(q->edns.dnssec_ok && e->conf->steering.dnssec == CONF_HONOUR))
         reply_steered(e, s, q, steered, &note);
-        return;
-    }
-    struct answer_key key;
-    struct answer a;
-    answer_key(q, &key);
-    if (from_cache(e, &key, &a))
-        reply_truth(e, s, q, steered, &note, &a, REASON_CACHED);
     else
-        ask(e, s, q, &key, steered, &note);
+        tell_truth(e, s, q, steered, &note);
 }
 
 /* Requests */
@@ -393,14 +420,14 @@ static void turn_end(struct ev_loop *loop, ev_prepare *w, int events)
 {
     (void)loop, (void)events;
     struct engine *e = w->data;
-    cache_end(e->cache);
+    cached_end_turn(e->cached);
 }
 
 static void on_cache_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
     (void)loop, (void)events;
     struct engine *e = w->data;
-    cache_tick(e->cache, clock_mono_ms());
+    cached_tick(e->cached, clock_mono_ms());
 }
 
 static void engine_watch(struct engine *e)
@@ -453,10 +480,8 @@ static bool validate(struct engine *e)
 static bool engine_open(struct engine *e, struct shm *shm)
 {
     const struct conf *c = e->conf;
-    e->pcache = pcache_new(c->cache.memory, &shm->cache_hash);
-    e->cache = cache_open(&(struct cache_options){
-        .dir = c->state_dir, .size = c->cache.size, .generation = &shm->cache_generation});
     e->rebinding = rebinding_new(c);
+    e->cached = e->rebinding ? cached_new(c, shm, e->rebinding) : NULL;
     e->misses = rate_new(c->limits.miss_rate);
     e->checks = rate_new(c->limits.check_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
@@ -469,7 +494,7 @@ static bool engine_open(struct engine *e, struct shm *shm)
                                                            .self = e,
                                                            .validator = e->validator,
                                                            .charge = charge});
-    return e->pcache && e->cache && e->misses && e->checks && e->rebinding && e->snapshot && e->pending;
+    return e->cached && e->misses && e->checks && e->snapshot && e->pending;
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm,
@@ -500,8 +525,7 @@ void engine_free(struct engine **engine, bool clean)
     ev_prepare_stop(e->loop, &e->turn_end);
     ev_timer_stop(e->loop, &e->cache_timer);
     snapshot_free(&e->snapshot);
-    cache_close(&e->cache, clean);
-    pcache_free(&e->pcache);
+    cached_free(&e->cached, clean);
     rebinding_free(&e->rebinding);
     rate_free(&e->misses);
     rate_free(&e->checks);
@@ -510,7 +534,7 @@ void engine_free(struct engine **engine, bool clean)
 
 void engine_cache_usage(struct engine *e, struct cache_usage *out)
 {
-    cache_usage(e->cache, out);
+    cached_usage(e->cached, out);
 }
 
 const struct view *engine_view(const struct engine *e)

@@ -77,6 +77,14 @@ struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query 
     return u->closing ? NULL : exchange_start(&u->exchange, &u->all, q, done, self);
 }
 
+bool upstream_dead(const struct upstream *u)
+{
+    for (unsigned i = 0; i < u->all.count; i++)
+        if (!u->all.server[i]->on_hold)
+            return false;
+    return true;
+}
+
 void upstream_cancel(struct upstream_lookup **l)
 {
     if (*l)

@@ -28,6 +28,8 @@ void upstream_free(struct upstream **u);
  * never before this returns; NULL when nothing could be started (no memory): then done is not called. */
 struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
                                      void *self);
+/* All servers are taken for dead. */
+bool upstream_dead(const struct upstream *u);
 /* Ends a lookup without done being called. Not from within a callback of the same lookup. */
 void upstream_cancel(struct upstream_lookup **l);
 

@@ -107,6 +107,9 @@ struct conf {
         uint64_t size;   /* on disk, all generations */
         uint64_t memory; /* packet cache of one worker */
         uint64_t ttl_max, ttl_min, negative_max;
+        uint64_t stale_for;   /* after their time answers are still told where no better can be had */
+        uint64_t stale_after; /* how long a better one is waited for */
+        unsigned prefetch;    /* lookups under way in a worker that nobody waits for */
     } cache;
 
     struct {

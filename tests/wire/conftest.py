@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import doh  # noqa: E402
 from lib.certs import Authority  # noqa: E402
 from lib.cli import Cli, make_list  # noqa: E402
+from lib.clock import Clock, build  # noqa: E402
 from lib.polynya import SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
@@ -122,6 +123,21 @@ def module_upstream():
     server = FakeUpstream()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def clock_library():
+    folder = tempfile.mkdtemp(prefix="polynya-clock-")
+    yield build(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def clock(clock_library):
+    """A wall clock to be moved; daemons take it with env=clock.env."""
+    made = Clock(clock_library)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ static struct bytes block_at(unsigned i, uint32_t stored, uint32_t ttl, size_t w
 static void put(struct pcache *c, unsigned i, size_t wire_len)
 {
     struct answer_key k = key_of(i);
-    pcache_put(c, &k, block_at(i, NOW, 60, wire_len));
+    pcache_put(c, &k, block_at(i, NOW, 60, wire_len), true);
 }
 
 /* Whether i is there; what is there must be i's. */
@@ -46,7 +46,7 @@ static bool has_at(struct pcache *c, unsigned i, uint32_t now)
     struct answer_key k = key_of(i);
     struct answer a;
     unsigned found;
-    if (!pcache_get(c, &k, now, &a))
+    if (pcache_get(c, &k, now, &a) < PCACHE_ALIVE)
         return false;
     memcpy(&found, a.wire.data + 12, sizeof found);
     assert_int_equal(found, i);
@@ -68,23 +68,88 @@ static void finds_what_was_put(void **state)
     assert_true(has(c, 1) && has(c, 2) && !has(c, 3));
     struct answer_key k = key_of(1);
     struct answer a;
-    pcache_put(c, &k, block_at(1, NOW, 60, 200));
-    assert_true(pcache_get(c, &k, NOW, &a));
+    pcache_put(c, &k, block_at(1, NOW, 60, 200), true);
+    assert_int_equal(pcache_get(c, &k, NOW, &a), PCACHE_ALIVE);
     assert_int_equal(a.wire.len, 200);
     pcache_free(&c);
     assert_null(c);
 }
 
-static void drops_what_is_over(void **state)
+static void tells_what_is_over(void **state)
 {
     (void)state;
     struct pcache *c = pcache_new(MIB, &hash);
-    size_t empty = pcache_used(c);
+    struct answer_key k = key_of(1);
+    struct answer a;
     put(c, 1, 100);
     assert_true(has_at(c, 1, NOW + 59));
-    assert_false(has_at(c, 1, NOW + 60));
-    assert_int_equal(pcache_used(c), empty);
-    assert_false(has_at(c, 1, NOW));
+    assert_int_equal(pcache_get(c, &k, NOW + 60, &a), PCACHE_OVER);
+    assert_int_equal(a.wire.len, 100);
+    assert_int_equal(pcache_get(c, &k, NOW + 1000000, &a), PCACHE_OVER);
+    /* Another one takes its place. */
+    pcache_put(c, &k, block_at(1, NOW + 100, 60, 100), true);
+    assert_true(has_at(c, 1, NOW + 100));
+    pcache_free(&c);
+}
+
+static void gives_up_first_what_is_over(void **state)
+{
+    (void)state;
+    struct pcache *c = pcache_new(64 * KIB, &hash);
+    for (unsigned i = 0; i < 40; i++) {
+        struct answer_key k = key_of(i);
+        pcache_put(c, &k, block_at(i, NOW, i < 20 ? 10 : 1000, 1000), true);
+    }
+    for (unsigned i = 0; i < 40; i++)
+        assert_true(has(c, i));
+    for (unsigned i = 100; i < 120; i++) {
+        assert_false(has_at(c, i, NOW + 500));
+        struct answer_key k = key_of(i);
+        pcache_put(c, &k, block_at(i, NOW + 500, 1000, 1000), true);
+    }
+    for (unsigned i = 20; i < 40; i++)
+        assert_true(has_at(c, i, NOW + 500));
+    pcache_free(&c);
+}
+
+static enum pcache_found look(struct pcache *c, unsigned i, uint32_t at)
+{
+    struct answer_key k = key_of(i);
+    struct answer a;
+    return pcache_get(c, &k, NOW + at, &a);
+}
+
+static void put_for(struct pcache *c, unsigned i, uint32_t ttl, bool asked)
+{
+    struct answer_key k = key_of(i);
+    pcache_put(c, &k, block_at(i, NOW, ttl, 100), asked);
+}
+
+static void tells_once_what_is_due(void **state)
+{
+    (void)state;
+    struct pcache *c = pcache_new(MIB, &hash);
+    /* The question that brought it counts: one more makes two. */
+    put_for(c, 1, 300, true);
+    assert_int_equal(look(c, 1, 269), PCACHE_ALIVE);
+    assert_int_equal(look(c, 1, 270), PCACHE_DUE);
+    assert_int_equal(look(c, 1, 270), PCACHE_ALIVE);
+    assert_int_equal(look(c, 1, 299), PCACHE_ALIVE);
+    assert_int_equal(look(c, 1, 300), PCACHE_OVER);
+    /* Nobody waited for it: two must ask. */
+    put_for(c, 1, 300, false);
+    assert_int_equal(look(c, 1, 280), PCACHE_ALIVE);
+    assert_int_equal(look(c, 1, 281), PCACHE_DUE);
+    put_for(c, 2, 300, false);
+    assert_int_equal(look(c, 2, 10), PCACHE_ALIVE);
+    assert_int_equal(look(c, 2, 20), PCACHE_ALIVE);
+    assert_int_equal(look(c, 2, 275), PCACHE_DUE);
+    /* Short lives: the last second; a single second is no time to renew in. */
+    put_for(c, 3, 5, true);
+    assert_int_equal(look(c, 3, 3), PCACHE_ALIVE);
+    assert_int_equal(look(c, 3, 4), PCACHE_DUE);
+    put_for(c, 4, 1, true);
+    assert_int_equal(look(c, 4, 0), PCACHE_ALIVE);
     pcache_free(&c);
 }
 
@@ -98,9 +163,9 @@ static void refuses_what_is_no_block_or_too_large(void **state)
     assert_false(has(c, 1)); /* the old answer is not the answer any more */
     struct bytes block = block_at(1, NOW, 60, 100);
     block.len--;
-    pcache_put(c, &k, block);
+    pcache_put(c, &k, block, true);
     assert_false(has(c, 1));
-    pcache_put(c, &k, BYTES_NONE);
+    pcache_put(c, &k, BYTES_NONE, true);
     assert_false(has(c, 1));
     pcache_free(&c);
 }
@@ -123,14 +188,16 @@ static void stays_true_through_many_changes(void **state)
         if (random() % 3 == 0) {
             struct answer_key k = key_of(i);
             uint32_t ttl = 1 + (uint32_t)random() % 500;
-            pcache_put(c, &k, block_at(i, now, ttl, 16 + (size_t)random() % 300));
+            pcache_put(c, &k, block_at(i, now, ttl, 16 + (size_t)random() % 300), true);
             until[i] = now + ttl;
         } else {
             assert_int_equal(has_at(c, i, now), until[i] > now);
         }
     }
-    for (unsigned i = 0; i < NAMES; i++)
-        has_at(c, i, UINT32_MAX);
+    for (unsigned i = 0; i < NAMES; i++) {
+        struct answer_key k = key_of(i);
+        pcache_put(c, &k, BYTES_NONE, true);
+    }
     assert_int_equal(pcache_used(c), empty);
     pcache_free(&c);
 }
@@ -206,7 +273,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_put),
-        cmocka_unit_test(drops_what_is_over),
+        cmocka_unit_test(tells_what_is_over),
+        cmocka_unit_test(gives_up_first_what_is_over),
+        cmocka_unit_test(tells_once_what_is_due),
         cmocka_unit_test(refuses_what_is_no_block_or_too_large),
         cmocka_unit_test(stays_true_through_many_changes),
         cmocka_unit_test(stays_within_its_bytes),

@@ -16,6 +16,7 @@ struct bench {
     struct upstream *upstream;
     struct pending *pending;
     unsigned stored;
+    bool wanted; /* the last one stored */
     uint8_t stored_block[2048];
     size_t stored_len;
 };
@@ -25,6 +26,7 @@ struct asker {
     struct bench *bench;
     unsigned done;
     unsigned *total;
+    enum pending_patience patience;
     enum reason why;
     uint32_t ttl;
     size_t wire_len;
@@ -32,7 +34,8 @@ struct asker {
     struct asker *next;
 };
 
-static void store(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer)
+static void store(void *self, const struct answer_key *key, struct bytes block, const struct answer *answer,
+                  bool wanted)
 {
     struct bench *b = self;
     assert_true(key->len > 0);
@@ -40,6 +43,7 @@ static void store(void *self, const struct answer_key *key, struct bytes block, 
     assert_true(block.len <= sizeof b->stored_block);
     memcpy(b->stored_block, block.data, block.len);
     b->stored_len = block.len;
+    b->wanted = wanted;
     b->stored++;
 }
 
@@ -103,7 +107,7 @@ static void ask(struct bench *b, const char *name, struct asker *a)
     answer_key(&q, &key);
     a->bench = b;
     a->waiter.done = on_done;
-    pending_ask(b->pending, &q, &key, &a->waiter);
+    pending_ask(b->pending, &q, &key, a->patience, &a->waiter);
 }
 
 static void test_equal_questions_are_asked_once(void **state)
@@ -284,6 +288,99 @@ static void test_waiters_are_told_in_time_whatever_is_asked(void **state)
     assert_int_equal(pending_count(b->pending), 7);
 }
 
+static void renew(struct bench *b, const char *name, bool wanted)
+{
+    static const struct ip client = {.len = 4};
+    struct dns_query q;
+    struct answer_key key;
+    fake_query(&q, name);
+    answer_key(&q, &key);
+    pending_renew(b->pending, &q, &key, &client, wanted);
+}
+
+/* Who has something older is told early; the other one waits on for the same answer. */
+static void test_the_hasty_are_told_first(void **state)
+{
+    struct bench *b = *state;
+    struct asker a[3] = {[1] = {.patience = PENDING_HASTY}, [2] = {.patience = PENDING_HASTY}};
+    b->conf.upstream.answer_timeout = 10000;
+    b->conf.cache.stale_after = 20;
+    open_pending(b, FAKE_LATE);
+    for (int i = 0; i < 3; i++)
+        ask(b, "www.example.com", &a[i]);
+    fake_run(b->loop, &a[2].done, 1);
+    assert_int_equal(a[1].why, REASON_UPSTREAM_TIMEOUT);
+    assert_int_equal(a[0].done, 0);
+    fake_run(b->loop, &b->fake.udp_queries, 1);
+    fake_release(&b->fake);
+    fake_run(b->loop, &a[0].done, 1);
+    assert_int_equal(a[0].why, REASON_OK);
+    assert_true(b->wanted);
+}
+
+static void test_renewed_once_and_for_nobody(void **state)
+{
+    struct bench *b = *state;
+    b->conf.cache.prefetch = 2;
+    open_pending(b, FAKE_GOOD);
+    for (int i = 0; i < 5; i++)
+        renew(b, "www.example.com", false);
+    assert_int_equal(pending_count(b->pending), 1);
+    fake_run(b->loop, &b->stored, 1);
+    assert_false(b->wanted);
+    assert_int_equal(b->fake.udp_queries, 1);
+    assert_int_equal(metric_page->value[METRIC_PREFETCHES], 1);
+    assert_int_equal(metric_page->value[METRIC_LOOKUPS_JOINED], 0);
+    /* Somebody joins: it is wanted after all. */
+    struct asker a = {0};
+    renew(b, "www.example.com", false);
+    ask(b, "www.example.com", &a);
+    fake_run(b->loop, &a.done, 1);
+    assert_true(b->wanted);
+    assert_int_equal(b->fake.udp_queries, 2);
+}
+
+static void test_prefetches_are_bounded(void **state)
+{
+    struct bench *b = *state;
+    struct asker a = {0};
+    b->conf.cache.prefetch = 2;
+    open_pending(b, FAKE_SILENT);
+    renew(b, "a.example.com", false);
+    renew(b, "b.example.com", false);
+    renew(b, "c.example.com", false);
+    assert_int_equal(pending_count(b->pending), 2);
+    assert_int_equal(metric_page->value[METRIC_PREFETCH_SKIPPED], 1);
+    renew(b, "d.example.com", true);
+    assert_int_equal(pending_count(b->pending), 3);
+    ask(b, "e.example.com", &a);
+    assert_int_equal(pending_count(b->pending), 4);
+    /* Their places are free again when they have ended. */
+    pending_free(&b->pending);
+    upstream_free(&b->upstream);
+    open_pending(b, FAKE_GOOD);
+    for (int i = 1; i <= 3; i++) {
+        renew(b, "a.example.com", false);
+        fake_run(b->loop, &b->stored, (unsigned)i);
+    }
+}
+
+static void test_a_failed_renewal_is_not_repeated_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct asker a = {0};
+    b->conf.cache.prefetch = 2;
+    b->conf.upstream.failure_min = b->conf.upstream.failure_max = 300000;
+    open_pending(b, FAKE_SERVFAIL);
+    renew(b, "www.example.com", false);
+    ask(b, "www.example.com", &a);
+    fake_run(b->loop, &a.done, 1);
+    assert_int_equal(a.why, REASON_UPSTREAM_SERVFAIL);
+    renew(b, "www.example.com", true);
+    assert_int_equal(pending_count(b->pending), 0);
+    assert_int_equal(b->stored, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -297,6 +394,10 @@ int main(void)
         T(test_asking_while_it_ends),
         T(test_upstream_ends_first),
         T(test_waiters_are_told_in_time_whatever_is_asked),
+        T(test_the_hasty_are_told_first),
+        T(test_renewed_once_and_for_nobody),
+        T(test_prefetches_are_bounded),
+        T(test_a_failed_renewal_is_not_repeated_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The two caches: see cached.h. */
+#include "resolver/cached.h"
+
+#include <stdlib.h>
+
+#include "data/base/metric.h"
+#include "resolver/pcache.h"
+
+struct cached {
+    const struct conf *conf;
+    const struct rebinding *rebinding;
+    struct pcache *packets;
+    struct cache *store;
+    uint32_t stale_for; /* seconds */
+};
+
+struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct rebinding *rebinding)
+{
+    struct cached *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->conf = conf;
+    c->rebinding = rebinding;
+    c->stale_for = (uint32_t)(conf->cache.stale_for / 1000);
+    c->packets = pcache_new(conf->cache.memory, &shm->cache_hash);
+    c->store = cache_open(&(struct cache_options){
+        .dir = conf->state_dir, .size = conf->cache.size, .generation = &shm->cache_generation});
+    if (!c->packets || !c->store)
+        cached_free(&c, false);
+    return c;
+}
+
+void cached_free(struct cached **c, bool clean)
+{
+    if (!*c)
+        return;
+    cache_close(&(*c)->store, clean);
+    pcache_free(&(*c)->packets);
+    free(*c);
+    *c = NULL;
+}
+
+/* What was kept under other rules may not be told under ours. */
+static bool fits_rules(const struct cached *c, const struct answer_key *key, const struct answer *a)
+{
+    struct dns_name name = {.len = (uint8_t)(key->len - ANSWER_KEY_REST)};
+    memcpy(name.wire, key->data, name.len);
+    bool unchecked = !(a->head.flags & ANSWER_CHECKED) && !(key->data[key->len - 1] & ANSWER_KEY_CD);
+    return !(unchecked && c->conf->dnssec.mode == CONF_VALIDATE) && rebinding_accepts(c->rebinding, &name, a);
+}
+
+static bool from_store(struct cached *c, const struct answer_key *key, struct bytes *block, struct answer *a)
+{
+    return cache_get(c->store, bytes_of(key->data, key->len), block) && answer_open(*block, true, a) &&
+           fits_rules(c, key, a);
+}
+
+/* Its time is over, but not for too long. */
+static bool still_of_use(const struct cached *c, const struct answer *a, uint32_t now)
+{
+    return c->stale_for && now - a->head.stored - a->head.ttl < c->stale_for;
+}
+
+/* Where ours is not simply alive: another worker may have stored a younger one. */
+static enum cached_state look_in_store(struct cached *c, const struct answer_key *key, uint32_t now,
+                                       enum pcache_found ours, struct answer *out)
+{
+    struct bytes block;
+    struct answer stored;
+    bool younger =
+        from_store(c, key, &block, &stored) && (ours == PCACHE_NONE || stored.head.stored > out->head.stored);
+    if (younger)
+        *out = stored;
+    if (younger && answer_ttl_left(&stored, now)) {
+        pcache_put(c->packets, key, block, true);
+        return CACHED_FRESH;
+    }
+    if (ours == PCACHE_DUE)
+        return CACHED_DUE;
+    return (younger || ours == PCACHE_OVER) && still_of_use(c, out, now) ? CACHED_STALE : CACHED_NONE;
+}
+
+enum cached_state cached_find_again(struct cached *c, const struct answer_key *key, uint32_t now,
+                                    struct answer *out)
+{
+    enum pcache_found ours = pcache_get(c->packets, key, now, out);
+    return ours == PCACHE_ALIVE ? CACHED_FRESH : look_in_store(c, key, now, ours, out);
+}
+
+enum cached_state cached_find(struct cached *c, const struct answer_key *key, uint32_t now,
+                              struct answer *out)
+{
+    enum pcache_found ours = pcache_get(c->packets, key, now, out);
+    if (ours == PCACHE_ALIVE) {
+        metric_count(METRIC_CACHE_HIT_PACKET);
+        return CACHED_FRESH;
+    }
+    enum cached_state state = look_in_store(c, key, now, ours, out);
+    metric_count(ours == PCACHE_DUE      ? METRIC_CACHE_HIT_PACKET
+                 : state == CACHED_FRESH ? METRIC_CACHE_HIT_STORE
+                                         : METRIC_CACHE_MISS);
+    return state;
+}
+
+void cached_keep(struct cached *c, const struct answer_key *key, struct bytes block,
+                 const struct answer *answer, bool wanted)
+{
+    if (answer->head.ttl == 0)
+        return;
+    pcache_put(c->packets, key, block, wanted);
+    cache_put(c->store, bytes_of(key->data, key->len), block);
+}
+
+void cached_end_turn(struct cached *c)
+{
+    cache_end(c->store);
+}
+
+void cached_tick(struct cached *c, int64_t now_ms)
+{
+    cache_tick(c->store, now_ms);
+}
+
+void cached_usage(struct cached *c, struct cache_usage *out)
+{
+    cache_usage(c->store, out);
+}
