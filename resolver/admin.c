@@ -41,6 +41,7 @@ static const struct {
     {"lookups_open", METRIC_LOOKUPS},
     {"upstream_queries", METRIC_UPSTREAM_QUERIES_UDP},
     {"upstream_queries", METRIC_UPSTREAM_QUERIES_TCP},
+    {"upstream_queries", METRIC_UPSTREAM_QUERIES_TLS},
     {"upstream_timeouts", METRIC_UPSTREAM_TIMEOUTS},
     {"steered", METRIC_STEERED_MIRROR},
     {"steered", METRIC_STEERED_NODATA},

@@ -3,8 +3,12 @@
 #include "resolver/asked.h"
 
 #include "data/base/hash.h"
+#include "data/dns/edns.h"
 
-enum { EXTENDED_RCODE_SHIFT = 24 }; /* in the TTL field of an OPT, RFC 6891 6.1.3 */
+enum {
+    EXTENDED_RCODE_SHIFT = 24, /* in the TTL field of an OPT, RFC 6891 6.1.3 */
+    OPTION_HEAD = 4
+};
 
 static void draw_case(uint8_t *name, size_t len)
 {
@@ -33,12 +37,42 @@ void asked_init(struct asked *a, const struct dns_query *q)
     put_u16(a->question + a->name.len + 2, DNS_CLASS_IN);
 }
 
-size_t asked_write(const struct asked *a, uint16_t id, bool edns, uint8_t out[ASKED_MAX])
+/* Appends an option to the OPT that ends the message, and whose options begin at `options`. */
+static void add_option(struct writer *w, size_t options, uint16_t code, size_t len)
+{
+    uint8_t *at = writer_reserve(w, OPTION_HEAD + len);
+    put_u16(at, code);
+    put_u16(at + 2, (uint16_t)len);
+    memset(at + OPTION_HEAD, 0, len);
+    put_u16(w->data + options - 2, (uint16_t)(w->len - options));
+}
+
+size_t asked_write(const struct asked *a, const struct asked_form *form, uint8_t out[ASKED_MAX])
 {
     struct writer w = writer_of(out, ASKED_MAX);
-    query_write(&w, id, a->flags, &a->name, a->type, edns ? ASKED_UDP_SIZE : 0, edns && a->dnssec_ok);
+    query_write(&w, form->id, a->flags, &a->name, a->type, form->edns ? ASKED_UDP_SIZE : 0,
+                form->edns && a->dnssec_ok);
     memcpy(out + DNS_HEADER, a->question, a->len);
+    size_t options = w.len;
+    if (form->edns && form->keepalive)
+        add_option(&w, options, EDNS_KEEPALIVE, 0);
+    if (form->edns && form->block)
+        add_option(&w, options, EDNS_PADDING, -(w.len + OPTION_HEAD) % form->block);
     return w.len;
+}
+
+bool asked_keepalive(struct bytes reply, uint16_t *tenths)
+{
+    struct dns_rr opt;
+    struct edns_option option;
+    if (!msg_find_opt(reply, &opt))
+        return false;
+    while (edns_next(&opt.rdata, &option))
+        if (option.code == EDNS_KEEPALIVE && option.data.len == 2) {
+            *tenths = get_u16(option.data.data);
+            return true;
+        }
+    return false;
 }
 
 /* Compares the reply's question with ours; GARBLED stands for a question that is not there. */

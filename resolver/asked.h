@@ -10,8 +10,8 @@
 
 #include "data/dns/msg.h"
 
-/* Bytes of a query, OPT included; the EDNS buffer size we announce (DNS flag day 2020). */
-enum { ASKED_MAX = DNS_HEADER + DNS_QUESTION_MAX + 11, ASKED_UDP_SIZE = 1232 };
+/* Bytes of a query, padded at most; the EDNS buffer size we announce (DNS flag day 2020). */
+enum { ASKED_MAX = 384, ASKED_UDP_SIZE = 1232 };
 
 struct asked {
     struct dns_name name; /* lower-cased */
@@ -20,6 +20,15 @@ struct asked {
     bool dnssec_ok;
     uint16_t len;                       /* of question */
     uint8_t question[DNS_QUESTION_MAX]; /* as sent: name in the drawn case, type, class */
+};
+
+/* How it is put for one server and transport. */
+struct asked_form {
+    uint16_t id;
+    bool edns;
+    /* With EDNS only: */
+    bool keepalive; /* ask how long the connection may be idle (RFC 7828) */
+    uint16_t block; /* pad to a multiple of this, a power of 2 up to 128 (RFC 8467); 0: do not */
 };
 
 enum asked_verdict {
@@ -39,12 +48,14 @@ enum asked_verdict {
 /* Takes name, type, DO and CD of q and draws the case. */
 void asked_init(struct asked *a, const struct dns_query *q);
 /* The query's bytes; returns their length, at most ASKED_MAX. Without edns DO cannot be told. */
-size_t asked_write(const struct asked *a, uint16_t id, bool edns, uint8_t out[ASKED_MAX]);
+size_t asked_write(const struct asked *a, const struct asked_form *form, uint8_t out[ASKED_MAX]);
 /* What reply is to the query sent with id. any_case: the transport cannot be forged into (TCP), so case does
  * not count. */
 enum asked_verdict asked_check(const struct asked *a, uint16_t id, bool any_case, struct bytes reply);
 /* True if the question stands in reply byte by byte; reply must have passed asked_check with any_case. */
 bool asked_same_case(const struct asked *a, struct bytes reply);
+/* How long the server lets the connection be idle, in 100 ms (RFC 7828 3.1). False if it does not say. */
+bool asked_keepalive(struct bytes reply, uint16_t *tenths);
 /* Puts the lower-cased name into the question of a reply that passed asked_check. */
 void asked_restore(const struct asked *a, uint8_t *reply, size_t len);
 

@@ -170,10 +170,11 @@ static bool belongs(const char *setting, const char *const *sections)
     return false;
 }
 
-/* What a worker opens again while it serves; certificates, pages and the geoip database were read before. */
+/* What a worker opens again while it serves; certificates, CAs, pages and the geoip database were read
+ * before. */
 static void on_worker_path(void *self, const char *setting, const void *value)
 {
-    static const char *const sections[] = {"dnssec.", "upstream.", NULL};
+    static const char *const sections[] = {"dnssec.", NULL};
     if (belongs(setting, sections))
         allow_folder_of(self, *(const char *const *)value);
 }

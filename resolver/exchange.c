@@ -12,8 +12,8 @@
 #include "data/base/log.h"
 #include "data/base/metric.h"
 
-enum try_state { TRY_OVER, TRY_UDP, TRY_TCP };
-static const enum transport transport_of[] = {[TRY_UDP] = OVER_UDP, [TRY_TCP] = OVER_STREAM};
+enum try_state { TRY_OVER, TRY_UDP, TRY_STREAM };
+static const enum transport transport_of[] = {[TRY_UDP] = OVER_UDP, [TRY_STREAM] = OVER_STREAM};
 
 /* What went wrong in a lookup so far. */
 enum sight { SAW_FAILED = 1, SAW_REFUSED = 2, SAW_GARBLED = 4, SAW_TIMEOUT = 8 };
@@ -23,7 +23,7 @@ try {
     struct upstream_lookup *lookup;
     struct server *server;
     struct udp_query udp;
-    struct tcp_query tcp;
+    struct stream_query stream;
     struct link late_ring;
     enum try_state state;
     bool escalated; /* over TCP because UDP brought nothing: that this fails too says nothing about UDP */
@@ -67,8 +67,8 @@ static void close_try(struct try *t)
 {
     if (t->state == TRY_UDP)
         udp_close(&t->udp);
-    else if (t->state == TRY_TCP)
-        tcp_cancel(&t->tcp);
+    else if (t->state == TRY_STREAM)
+        stream_cancel(&t->stream);
     link_remove(&t->late_ring);
     t->state = TRY_OVER;
 }
@@ -132,7 +132,7 @@ static void server_is_silent(struct try *t, enum try_state over)
 static void server_has_replied(struct try *t)
 {
     int64_t now = clock_mono_ms();
-    bool cold = t->state == TRY_TCP && t->tcp.cold;
+    bool cold = t->state == TRY_STREAM && t->stream.cold;
     if (server_replied(t->server, transport_of[t->state], now - t->sent, cold, now))
         log_server(LOG_LEVEL_INFO, "upstream.alive", t->server);
 }
@@ -144,7 +144,7 @@ static int send_udp(struct try *t)
 {
     uint8_t message[ASKED_MAX];
     t->id = random_u16();
-    size_t len = asked_write(&t->lookup->asked, t->id, t->edns, message);
+    size_t len = asked_write(&t->lookup->asked, &(struct asked_form){.id = t->id, .edns = t->edns}, message);
     int error = udp_send(&t->lookup->exchange->udp, &t->udp, &t->server->address, bytes_of(message, len));
     if (error)
         return error;
@@ -153,13 +153,13 @@ static int send_udp(struct try *t)
     return 0;
 }
 
-static int send_tcp(struct try *t)
+static int send_stream(struct try *t)
 {
-    t->tcp.asked = &t->lookup->asked;
-    t->tcp.edns = t->edns;
-    if (!tcp_ask(t->server->tcp, &t->tcp))
+    t->stream.asked = &t->lookup->asked;
+    t->stream.edns = t->edns;
+    if (!stream_ask(t->server->stream, &t->stream))
         return EAGAIN; /* our own limits: says nothing about the server */
-    t->state = TRY_TCP;
+    t->state = TRY_STREAM;
     return 0;
 }
 
@@ -189,7 +189,7 @@ static bool try_send(struct try *t, enum try_state over)
     t->due = t->sent + try_time(t->lookup);
     t->bad = 0;
     t->server->queries++;
-    int error = over == TRY_TCP ? send_tcp(t) : send_udp(t);
+    int error = over == TRY_STREAM ? send_stream(t) : send_udp(t);
     if (blames_server(error))
         server_is_silent(t, over);
     return error == 0;
@@ -250,8 +250,8 @@ static bool has_another(const struct upstream_lookup *l)
 
 static void on_udp_reply(struct udp_query *q, uint8_t *reply, size_t len);
 static void on_udp_failed(struct udp_query *q, int error);
-static void on_tcp_reply(struct tcp_query *q, uint8_t *reply, size_t len);
-static void on_tcp_failed(struct tcp_query *q);
+static void on_stream_reply(struct stream_query *q, uint8_t *reply, size_t len);
+static void on_stream_failed(struct stream_query *q);
 
 static unsigned times_asked(const struct upstream_lookup *l, const struct server *s)
 {
@@ -264,15 +264,15 @@ static unsigned times_asked(const struct upstream_lookup *l, const struct server
 static bool try_start(struct upstream_lookup *l, struct server *s)
 {
     int64_t now = clock_mono_ms();
-    bool escalate = times_asked(l, s) % EXCHANGE_TCP_EVERY == EXCHANGE_TCP_EVERY - 1;
+    bool escalate = !s->encrypted && times_asked(l, s) % EXCHANGE_TCP_EVERY == EXCHANGE_TCP_EVERY - 1;
     struct try *t = &l->try[l->used++];
     *t = (struct try){.lookup = l, .server = s, .edns = now >= s->plain_until, .escalated = escalate};
     link_init(&t->late_ring);
     t->udp.reply = on_udp_reply;
     t->udp.failed = on_udp_failed;
-    t->tcp.reply = on_tcp_reply;
-    t->tcp.failed = on_tcp_failed;
-    if (try_send(t, escalate || server_transport(s, now) == OVER_STREAM ? TRY_TCP : TRY_UDP))
+    t->stream.reply = on_stream_reply;
+    t->stream.failed = on_stream_failed;
+    if (try_send(t, escalate || server_transport(s, now) == OVER_STREAM ? TRY_STREAM : TRY_UDP))
         return true;
     t->excluded = !escalate;
     return false;
@@ -364,7 +364,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     struct try *t = l->used > 0 ? latest(l) : NULL;
     int64_t now = clock_mono_ms();
     if (t && t->state == TRY_UDP && t->case_changed && now >= l->next_at && now < l->deadline) {
-        try_again(t, TRY_TCP);
+        try_again(t, TRY_STREAM);
         return;
     }
     for (unsigned i = 0; i < l->used; i++)
@@ -411,7 +411,7 @@ static void on_bad(struct try *t, enum asked_verdict v)
     if (++t->bad < EXCHANGE_BAD_MAX)
         return;
     if (t->state == TRY_UDP)
-        try_again(t, TRY_TCP);
+        try_again(t, TRY_STREAM);
     else
         try_over(t, SAW_GARBLED);
 }
@@ -422,7 +422,7 @@ static void learn(struct try *t, struct bytes reply)
 {
     if (t->plain_asked)
         t->server->plain_until = clock_mono_ms() + SERVER_HABIT;
-    if (t->case_changed && t->state == TRY_TCP && !asked_same_case(&t->lookup->asked, reply))
+    if (t->case_changed && t->state == TRY_STREAM && !asked_same_case(&t->lookup->asked, reply))
         t->server->tcp_until = clock_mono_ms() + SERVER_HABIT;
 }
 
@@ -449,7 +449,7 @@ static void on_reply(struct try *t, enum asked_verdict v, uint8_t *reply, size_t
         on_answer(t, reply, len);
     } else if (v == ASKED_TRUNCATED && t->state == TRY_UDP) {
         metric_count(METRIC_UPSTREAM_TRUNCATED);
-        try_again(t, TRY_TCP);
+        try_again(t, TRY_STREAM);
     } else if (v == ASKED_NO_EDNS && t->edns) {
         t->edns = false;
         t->plain_asked = true;
@@ -465,9 +465,9 @@ static void on_udp_reply(struct udp_query *q, uint8_t *reply, size_t len)
     on_reply(t, asked_check(&t->lookup->asked, t->id, false, bytes_of(reply, len)), reply, len);
 }
 
-static void on_tcp_reply(struct tcp_query *q, uint8_t *reply, size_t len)
+static void on_stream_reply(struct stream_query *q, uint8_t *reply, size_t len)
 {
-    struct try *t = holder_of(q, struct try, tcp);
+    struct try *t = holder_of(q, struct try, stream);
     on_reply(t, asked_check(&t->lookup->asked, q->id, true, bytes_of(reply, len)), reply, len);
 }
 
@@ -479,10 +479,10 @@ static void on_udp_failed(struct udp_query *q, int error)
     try_over(t, 0);
 }
 
-static void on_tcp_failed(struct tcp_query *q)
+static void on_stream_failed(struct stream_query *q)
 {
-    struct try *t = holder_of(q, struct try, tcp);
-    server_is_silent(t, TRY_TCP);
+    struct try *t = holder_of(q, struct try, stream);
+    server_is_silent(t, TRY_STREAM);
     try_over(t, 0);
 }
 

@@ -16,7 +16,7 @@
 #include "data/base/hash.h"
 #include "data/base/link.h"
 #include "resolver/server.h"
-#include "resolver/tcp.h"
+#include "resolver/stream.h"
 #include "resolver/udp.h"
 #include "resolver/upstream.h"
 

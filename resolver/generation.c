@@ -99,15 +99,18 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
             return false;
         tls_server_free(&tls);
     }
-    return geoip_good(conf, error, cap) && anchors_readable(conf, error, cap) &&
-           roots_readable(conf, error, cap) && secrets_readable(conf, error, cap);
+    struct peers *peers = peers_load(conf, error, cap);
+    bool ok = peers && geoip_good(conf, error, cap) && anchors_readable(conf, error, cap) &&
+              roots_readable(conf, error, cap) && secrets_readable(conf, error, cap);
+    peers_free(&peers);
+    return ok;
 }
 
 /* What is read from files, and the sockets. */
 static bool open_all(struct generation *g, const struct conf *conf, struct shm *shm, struct sockets *sockets,
                      char *error, size_t cap)
 {
-    return anchors_readable(conf, error, cap) &&
+    return anchors_readable(conf, error, cap) && (g->peers = peers_load(conf, error, cap)) &&
            (!needs_tls(conf) || (g->tls = load_tls(conf, &shm->tickets, error, cap))) &&
            (g->geoip || generation_geoip(conf, &g->geoip, error, cap)) &&
            sockets_open(sockets, conf, error, cap);
@@ -135,5 +138,6 @@ void generation_fini(struct generation *g)
     conf_free(&g->conf);
     tls_server_free(&g->tls);
     geoip_free(&g->geoip);
+    peers_free(&g->peers);
     *g = (struct generation){0};
 }

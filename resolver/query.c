@@ -477,7 +477,7 @@ static bool validate(struct engine *e)
     return e->validator != NULL;
 }
 
-static bool engine_open(struct engine *e, struct shm *shm)
+static bool engine_open(struct engine *e, const struct peers *peers, struct shm *shm)
 {
     const struct conf *c = e->conf;
     e->rebinding = rebinding_new(c);
@@ -485,7 +485,7 @@ static bool engine_open(struct engine *e, struct shm *shm)
     e->misses = rate_new(c->limits.miss_rate);
     e->checks = rate_new(c->limits.check_rate);
     e->snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
-    e->upstream = upstream_new(e->loop, c);
+    e->upstream = upstream_new(e->loop, c, peers);
     if (e->upstream && validate(e))
         e->pending = pending_new(e->loop, e->upstream,
                                  &(struct pending_options){.conf = c,
@@ -497,8 +497,8 @@ static bool engine_open(struct engine *e, struct shm *shm)
     return e->cached && e->misses && e->checks && e->snapshot && e->pending;
 }
 
-struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm,
-                          const struct geoip *geoip)
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
+                          struct shm *shm, const struct geoip *geoip)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (!e)
@@ -508,7 +508,7 @@ struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct 
     e->geoip = geoip;
     e->path = bytes_str(conf->http.path);
     engine_watch(e);
-    if (!engine_open(e, shm))
+    if (!engine_open(e, peers, shm))
         engine_free(&e, false);
     return e;
 }

@@ -20,8 +20,8 @@
 struct engine;
 
 /* All borrowed for the engine's life; geoip may be NULL. NULL without memory. */
-struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, struct shm *shm,
-                          const struct geoip *geoip);
+struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
+                          struct shm *shm, const struct geoip *geoip);
 /* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
 void engine_free(struct engine **e, bool clean);
 /* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */

@@ -9,7 +9,7 @@ void server_init(struct server *s, const union sock_addr *address)
 
 enum transport server_transport(const struct server *s, int64_t now)
 {
-    return now < s->tcp_until ? OVER_STREAM : OVER_UDP;
+    return s->encrypted || now < s->tcp_until ? OVER_STREAM : OVER_UDP;
 }
 
 bool server_replied(struct server *s, enum transport via, int64_t rtt, bool cold, int64_t now)
@@ -31,17 +31,38 @@ static void note_name(struct server *s, uint64_t name_hash)
         s->names[s->name_count++] = name_hash;
 }
 
+static bool hold(struct server *s, int64_t now)
+{
+    if (s->on_hold)
+        return false;
+    s->on_hold = true;
+    s->probe_step = SERVER_PROBE_MIN;
+    s->probe_at = now + s->probe_step;
+    return true;
+}
+
 bool server_timed_out(struct server *s, enum transport via, uint64_t name_hash, int64_t now)
 {
     s->timeouts++;
     s->streak++;
     note_name(s, name_hash);
     path_lost(&s->path[via]);
-    if (s->on_hold || s->streak < SERVER_HOLD_TIMEOUTS || s->name_count < SERVER_HOLD_NAMES)
+    if (s->streak < SERVER_HOLD_TIMEOUTS || s->name_count < SERVER_HOLD_NAMES)
         return false;
-    s->on_hold = true;
-    s->probe_step = SERVER_PROBE_MIN;
-    s->probe_at = now + s->probe_step;
+    return hold(s, now);
+}
+
+bool server_broken(struct server *s, int64_t now)
+{
+    return hold(s, now);
+}
+
+bool server_may_complain(struct server *s, int fault, int64_t now)
+{
+    if (fault == s->complaint && now < s->complain_at)
+        return false;
+    s->complaint = fault;
+    s->complain_at = now + SERVER_COMPLAINT;
     return true;
 }
 

@@ -11,20 +11,24 @@
 #include "data/base/text.h"
 #include "resolver/select.h"
 
+struct stream;
+
 enum {
     SERVERS_MAX = SELECT_MAX,
     SERVER_HOLD_TIMEOUTS = 10,
     SERVER_HOLD_NAMES = 3,
     SERVER_PROBE_MIN = 2000, /* ms until the first probe; doubles */
     SERVER_PROBE_MAX = 32000,
-    SERVER_HABIT = 600000 /* ms that a server's habits are remembered */
+    SERVER_HABIT = 600000,    /* ms that a server's habits are remembered */
+    SERVER_COMPLAINT = 300000 /* ms until the same is logged of it again */
 };
 
 enum transport { OVER_UDP, OVER_STREAM, TRANSPORTS };
 
 struct server {
     union sock_addr address;
-    struct tcp *tcp; /* its connection, owned by who owns the servers */
+    struct stream *stream; /* its connection, owned by who owns the servers */
+    bool encrypted;        /* asked over its stream only */
     struct path path[TRANSPORTS];
     unsigned streak;                   /* timeouts since the last reply */
     uint64_t names[SERVER_HOLD_NAMES]; /* hashes of names in the streak, all different */
@@ -35,6 +39,8 @@ struct server {
     int64_t probe_step;
     int64_t plain_until; /* until then it is asked without EDNS */
     int64_t tcp_until;   /* until then it is asked over TCP only: it does not keep the case of names */
+    int complaint;       /* the latest, as server_may_complain has it */
+    int64_t complain_at; /* when the same may be said again */
     uint64_t queries, timeouts;
 };
 
@@ -51,6 +57,10 @@ enum transport server_transport(const struct server *s, int64_t now);
 bool server_replied(struct server *s, enum transport via, int64_t rtt, bool cold, int64_t now);
 /* A try without a reply, or an unreachable server. True if this puts it on hold. */
 bool server_timed_out(struct server *s, enum transport via, uint64_t name_hash, int64_t now);
+/* It is not whom we expect, for any name: it is on hold at once. True if it was not before. */
+bool server_broken(struct server *s, int64_t now);
+/* True if a fault (any number but 0) should be logged now: another than the latest, or long after. */
+bool server_may_complain(struct server *s, int fault, int64_t now);
 /* True if a server on hold should be probed now; the next probe is then due later. */
 bool server_probe_due(struct server *s, int64_t now);
 

@@ -79,6 +79,7 @@ static int run_role(struct supervisor *s, const struct generation *g, enum shm_r
                              .shm = s->shm,
                              .tls = g->tls,
                              .geoip = g->geoip,
+                             .peers = g->peers,
                              .ready_fd = s->ready[1],
                              .ready_byte = s->ready_byte};
     if (!sockets_inherit(&s->sockets, g->conf, index, &env))

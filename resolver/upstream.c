@@ -6,7 +6,9 @@
 
 #include "data/base/clock.h"
 #include "data/base/log.h"
+#include "data/base/metric.h"
 #include "resolver/exchange.h"
+#include "resolver/tcp.h"
 
 struct upstream {
     bool closing;
@@ -15,15 +17,56 @@ struct upstream {
     struct server servers[];
 };
 
-static bool open_servers(struct upstream *u, const struct conf *conf)
+static enum metric metric_of(enum dial_end why)
+{
+    switch (why) {
+    case DIAL_END_NAME:
+        return METRIC_UPSTREAM_TLS_NAME;
+    case DIAL_END_ISSUER:
+        return METRIC_UPSTREAM_TLS_ISSUER;
+    case DIAL_END_TIME:
+        return METRIC_UPSTREAM_TLS_TIME;
+    case DIAL_END_PIN:
+        return METRIC_UPSTREAM_TLS_PIN;
+    case DIAL_END_CERTIFICATE:
+        return METRIC_UPSTREAM_TLS_CERTIFICATE;
+    default:
+        return METRIC_UPSTREAM_TLS_HANDSHAKE;
+    }
+}
+
+/* The server is not whom we expect. That is no matter of one name, so there is nothing to wait for. */
+static void on_stream_failed(void *self, enum dial_end why)
+{
+    struct server *s = self;
+    char address[SOCK_ADDR_TEXT_MAX];
+    int64_t now = clock_mono_ms();
+    if (!dial_end_is_tls(why))
+        return;
+    metric_count(metric_of(why));
+    if (server_broken(s, now))
+        metric_count(METRIC_UPSTREAM_DEAD);
+    if (!server_may_complain(s, (int)why, now))
+        return;
+    sock_addr_format(&s->address, address);
+    log_warn("upstream.tls", "server=%s why=%s text=\"%s\"", address, dial_end_name(why), dial_end_text(why));
+}
+
+static bool open_servers(struct upstream *u, const struct conf *conf, const struct peers *peers)
 {
     struct exchange *x = &u->exchange;
     for (unsigned i = 0; i < x->server_count; i++) {
         struct server *s = &x->servers[i];
         server_init(s, &conf->upstream.servers[i].address);
+        s->encrypted = conf->upstream.servers[i].protocol == CONF_DOT;
         u->all.server[u->all.count++] = s;
-        s->tcp = tcp_new(x->udp.loop, &s->address);
-        if (!s->tcp)
+        s->stream = tcp_new(&(struct stream_env){.loop = x->udp.loop,
+                                                 .server = &s->address,
+                                                 .peer = peers_at(peers, i),
+                                                 .failed = on_stream_failed,
+                                                 .self = s});
+        /* Without a peer it would be asked in clear text: rather not at all. */
+        if (!s->stream || (s->encrypted && !peers_at(peers, i)))
             return false;
     }
     return true;
@@ -34,7 +77,7 @@ static unsigned bounded(unsigned n, unsigned low, unsigned high)
     return n < low ? low : n > high ? high : n;
 }
 
-struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
+struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers)
 {
     unsigned count = bounded(conf->upstream.count, 0, SERVERS_MAX);
     struct upstream *u = calloc(1, sizeof *u + count * sizeof u->servers[0]);
@@ -53,7 +96,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf)
     random_fill(&x->hash, sizeof x->hash);
     link_init(&x->lookups);
     link_init(&x->late);
-    if (!open_servers(u, conf))
+    if (!open_servers(u, conf, peers))
         upstream_free(&u);
     return u;
 }
@@ -66,7 +109,7 @@ void upstream_free(struct upstream **u)
     (*u)->closing = true;
     exchange_end_all(x, REASON_UPSTREAM_DEAD);
     for (unsigned i = 0; i < x->server_count; i++)
-        tcp_free(&x->servers[i].tcp);
+        stream_free(&x->servers[i].stream);
     free(*u);
     *u = NULL;
 }

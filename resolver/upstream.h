@@ -12,6 +12,7 @@
 
 #include "data/conf/conf.h"
 #include "data/dns/msg.h"
+#include "resolver/peers.h"
 
 struct upstream;
 struct upstream_lookup;
@@ -21,7 +22,8 @@ struct upstream_lookup;
  * server move on to the next; from all, why says so. */
 typedef void upstream_done(void *self, enum reason why, struct bytes reply);
 
-struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf);
+/* peers: of the same config, borrowed; NULL if it has no server with TLS. */
+struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers);
 /* Lookups under way end with REASON_UPSTREAM_DEAD. */
 void upstream_free(struct upstream **u);
 /* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once,

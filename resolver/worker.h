@@ -10,6 +10,7 @@
 #include "data/store/geoip.h"
 #include "data/store/shm.h"
 #include "resolver/net/tls.h"
+#include "resolver/peers.h"
 
 struct worker_socket {
     int fd;
@@ -20,7 +21,8 @@ struct worker_socket {
 struct worker_env {
     const struct conf *conf;
     struct shm *shm;
-    struct tls_server *tls;    /* NULL if nothing listens with TLS */
+    struct tls_server *tls; /* NULL if nothing listens with TLS */
+    const struct peers *peers;
     const struct geoip *geoip; /* NULL: none */
     struct worker_socket *sockets;
     unsigned socket_count;

@@ -134,9 +134,19 @@ static bool system_servers(const struct loader *l)
     if (!c->upstream.servers)
         return no_memory(l);
     for (unsigned i = 0; i < count; i++)
-        c->upstream.servers[i].address = found[i];
+        c->upstream.servers[i] = (struct conf_server){.address = found[i]};
     c->upstream.count = count;
     return true;
+}
+
+static void complete_server(struct conf_server *s)
+{
+    static const uint16_t ports[] = {[CONF_UDP] = 53, [CONF_DOT] = 853};
+    if (s->protocol == CONF_AUTO)
+        s->protocol = s->tls_name || s->pin_count ? CONF_DOT : CONF_UDP;
+    struct ip ip = sock_addr_ip(&s->address);
+    if (sock_addr_port(&s->address) == 0)
+        sock_addr_of(&ip, ports[s->protocol], &s->address);
 }
 
 static bool complete(const struct loader *l)
@@ -147,7 +157,11 @@ static bool complete(const struct loader *l)
         c->control = arena_printf(l->env.arena, "%s/control.sock", c->state_dir);
     if (!c->control)
         return no_memory(l);
-    return c->upstream.count || system_servers(l);
+    if (c->upstream.count == 0 && !system_servers(l))
+        return false;
+    for (unsigned i = 0; i < c->upstream.count; i++)
+        complete_server(&c->upstream.servers[i]);
+    return true;
 }
 
 /* ---- rules between settings ---- */
@@ -175,12 +189,27 @@ static bool check_listen(const struct loader *l)
     return true;
 }
 
+/* What would be without effect is refused: who gives a name or a pin expects it to be checked. */
+static bool check_server(const struct loader *l, const struct conf_server *s, unsigned i)
+{
+    if (s->protocol == CONF_UDP) {
+        if (s->tls_name || s->pin_count || s->ca_file)
+            return fail_entry(l, "upstream.servers[#]", i, "udp cannot check tls-name, pins or ca-file");
+        return true;
+    }
+    if (!s->tls_name && !s->pin_count)
+        return fail_entry(l, "upstream.servers[#]", i, "tls needs tls-name or pins to know the server by");
+    if (s->ca_file && !s->tls_name)
+        return fail_entry(l, "upstream.servers[#].ca-file", i, "needs tls-name: pins alone ask for no CA");
+    return true;
+}
+
 static bool check_upstream(const struct loader *l)
 {
     const struct conf *c = l->conf;
     for (unsigned i = 0; i < c->upstream.count; i++)
-        if (c->upstream.servers[i].tls_name)
-            return fail_entry(l, "upstream.servers[#].tls-name", i, "DNS over TLS is not available yet");
+        if (!check_server(l, &c->upstream.servers[i], i))
+            return false;
     if (c->upstream.try_timeout > c->upstream.total_timeout)
         return fail(l, "upstream.total-timeout", "must not be less than upstream.try-timeout");
     if (c->upstream.failure_min > c->upstream.failure_max)

@@ -26,9 +26,20 @@ struct conf_certificate {
     const char *key;
 };
 
+enum conf_upstream { CONF_AUTO, CONF_UDP, CONF_DOT };
+
+/* SHA-256 of a SubjectPublicKeyInfo in DER. */
+struct conf_pin {
+    uint8_t sha256[32];
+};
+
 struct conf_server {
     union sock_addr address;
-    const char *tls_name; /* NULL: UDP and TCP */
+    enum conf_upstream protocol; /* never CONF_AUTO once loaded */
+    const char *tls_name;        /* NULL: pins alone, or no TLS */
+    struct conf_pin *pins;
+    unsigned pin_count;
+    const char *ca_file; /* NULL: the system's CAs */
 };
 
 struct conf_list {

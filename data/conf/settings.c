@@ -8,6 +8,10 @@ struct conf_net {
     struct ip_net net;
 };
 
+struct conf_pin_entry {
+    struct conf_pin pin;
+};
+
 struct conf_url {
     const char *text;
 };

@@ -23,14 +23,16 @@ enum setting_kind {
     KIND_HOST,    /* a host name */
     KIND_NAME,    /* [a-z0-9-]{1,32} */
     KIND_ADDRESS, /* "192.0.2.1:443", "[2001:db8::1]:443" */
-    KIND_SERVER,  /* the same, port 53 unless given */
     KIND_IP,      /* "192.0.2.1" */
+    KIND_SERVER,  /* the same; port 0 unless given */
+    KIND_PIN,     /* 32 bytes in base64 */
     KIND_NET,     /* "192.0.2.0/24", or an address alone */
     KIND_BOOL,
     KIND_SWITCH, /* "on", "off" */
     KIND_LEVEL,
     KIND_PROTOCOL,
     KIND_FORWARDED,
+    KIND_UPSTREAM,
     KIND_DNSSEC,
     KIND_VALIDATION,
     KIND_TSIG

@@ -10,7 +10,8 @@ enum {
     USER_TEXT_MAX = 32,
     LIST_NAME_MAX = 32,
     URL_TEXT_MAX = 1000,
-    PATH_TEXT_MAX = 4095
+    PATH_TEXT_MAX = 4095,
+    PIN_TEXT_MAX = 45
 };
 
 struct unit {
@@ -46,6 +47,7 @@ static const char *const headers[] = {[CONF_X_FORWARDED_FOR] = "x-forwarded-for"
                                       [CONF_FORWARDED] = "forwarded",
                                       [CONF_FORWARDED_NONE] = "none",
                                       NULL};
+static const char *const upstreams[] = {[CONF_AUTO] = "auto", [CONF_UDP] = "udp", [CONF_DOT] = "tls", NULL};
 static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
 static const char *const validations[] = {
     [CONF_VALIDATE] = "validate", [CONF_VALIDATION_LOG] = "log", [CONF_VALIDATION_OFF] = "off", NULL};
@@ -380,10 +382,37 @@ static bool address_parse(const struct setting *s, const char *text, const struc
     return address_store(text, 0, at);
 }
 
+/* Which port is meant if none is given depends on the protocol; an explicit 0 is none. */
 static bool server_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
 {
+    struct ip ip;
+    union sock_addr a;
+    if (address_parse(s, text, env, at))
+        return true;
+    if (!sock_addr_parse(bytes_str(text), 1, &a) || sock_addr_port(&a) == 0)
+        return false;
+    ip = sock_addr_ip(&a);
+    sock_addr_of(&ip, 0, &a);
+    memcpy(at, &a, sizeof a);
+    return true;
+}
+
+static bool pin_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
+{
     (void)s, (void)env;
-    return address_store(text, 53, at);
+    struct conf_pin pin;
+    if (base64_decode(bytes_str(text), pin.sha256, sizeof pin.sha256) != sizeof pin.sha256)
+        return false;
+    memcpy(at, &pin, sizeof pin);
+    return true;
+}
+
+static void pin_format(const struct setting *s, const void *at, struct writer *w)
+{
+    (void)s;
+    char text[PIN_TEXT_MAX];
+    base64_encode(bytes_of(at, sizeof(struct conf_pin)), text);
+    writer_printf(w, "\"%s\"", text);
 }
 
 static void address_format(const struct setting *s, const void *at, struct writer *w)
@@ -464,11 +493,13 @@ static const struct kind kinds[] = {
     [KIND_NET] =
         {"an address or a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
          net_parse, net_format, NULL, NULL},
+    [KIND_PIN] = {"the SHA-256 of a public key in base64, 44 characters", pin_parse, pin_format, NULL, NULL},
     [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
     [KIND_SWITCH] = {"on or off", word_parse, word_format, NULL, switches},
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, NULL, protocols},
     [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
+    [KIND_UPSTREAM] = {"auto, udp or tls", word_parse, word_format, NULL, upstreams},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
     [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, NULL, algorithms},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},

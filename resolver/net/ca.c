@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whom our TLS clients believe: see ca.h. The system's folder is OpenSSL's default one; what stands in it is
- * looked up by hash when it is needed, and kept. */
+/* Whom our TLS clients believe: see ca.h. The system's file and folder are OpenSSL's defaults, and what is
+ * looked up there is kept. */
 #include "resolver/net/ca.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,37 +15,103 @@ struct ca {
     X509_STORE *store;
 };
 
-static bool load(struct ca *ca, const char *file, char *error, size_t cap)
+/* The errors that OpenSSL left behind, in words. */
+static bool complain(const char *file, char *error, size_t cap)
 {
-    if (!X509_STORE_set_default_paths(ca->store)) {
-        snprintf(error, cap, "the system's CAs: out of memory");
-        return false;
-    }
-    ERR_clear_error();
-    if (!file || X509_STORE_load_file(ca->store, file))
-        return true;
     unsigned long code = ERR_peek_error();
     const char *why = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     snprintf(error, cap, "%s: cannot read CAs: %s", file, why ? why : "there is none in it");
     return false;
 }
 
-struct ca *ca_new(const char *file, char *error, size_t cap)
+static bool load_file(struct ca *ca, const char *file, char *error, size_t cap)
+{
+    ERR_clear_error();
+    return X509_STORE_load_file(ca->store, file) || complain(file, error, cap);
+}
+
+/* Files that are looked into when a chain needs them. */
+static bool load_lazily(struct ca *ca, const char *file, char *error, size_t cap)
+{
+    if (!X509_STORE_set_default_paths(ca->store)) {
+        snprintf(error, cap, "the system's CAs: out of memory");
+        return false;
+    }
+    return !file || load_file(ca, file, error, cap);
+}
+
+static const char *setting_of(const char *variable, const char *standard)
+{
+    const char *value = secure_getenv(variable);
+    return value ? value : standard;
+}
+
+/* "a94d09e5.0": what c_rehash names certificates; all else in the folder is something else. */
+static bool is_hashed(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] &&
+           strspn(name + 9, "0123456789") == strlen(name + 9);
+}
+
+static void load_folder(struct ca *ca, const char *folder)
+{
+    char path[PATH_MAX];
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir));)
+        if (is_hashed(e->d_name) &&
+            snprintf(path, sizeof path, "%s/%s", folder, e->d_name) < (int)sizeof path)
+            X509_STORE_load_file(ca->store, path);
+    if (dir)
+        closedir(dir);
+}
+
+/* Where X509_STORE_set_default_paths would look later. One file that cannot be read is one CA less. */
+static bool load_system(struct ca *ca, char *error, size_t cap)
+{
+    const char *file = setting_of(X509_get_default_cert_file_env(), X509_get_default_cert_file());
+    const char *folder = setting_of(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+    X509_STORE_load_file(ca->store, file);
+    load_folder(ca, folder);
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(ca->store);
+    if (sk_X509_OBJECT_num(objects) > 0)
+        return true;
+    snprintf(error, cap, "the system has no CAs in %s nor in %s: install ca-certificates, or give ca-file",
+             file, folder);
+    return false;
+}
+
+static struct ca *new_ca(char *error, size_t cap)
 {
     struct ca *ca = calloc(1, sizeof *ca);
     ERR_clear_error();
-    if (ca)
-        ca->store = X509_STORE_new();
-    if (ca && ca->store && load(ca, file, error, cap)) {
-        /* A folder that is not there leaves its error behind. */
-        ERR_clear_error();
+    if (ca && (ca->store = X509_STORE_new()))
         return ca;
-    }
-    if (!ca || !ca->store)
-        snprintf(error, cap, "out of memory");
-    ERR_clear_error();
-    ca_free(&ca);
+    free(ca);
+    snprintf(error, cap, "out of memory");
     return NULL;
+}
+
+/* A folder that is not there leaves its error behind. */
+static struct ca *loaded(struct ca *ca, bool ok)
+{
+    ERR_clear_error();
+    if (!ok)
+        ca_free(&ca);
+    return ca;
+}
+
+struct ca *ca_new(const char *file, char *error, size_t cap)
+{
+    struct ca *ca = new_ca(error, cap);
+    return ca ? loaded(ca, load_lazily(ca, file, error, cap)) : NULL;
+}
+
+struct ca *ca_read(const char *file, char *error, size_t cap)
+{
+    struct ca *ca = new_ca(error, cap);
+    if (!ca)
+        return NULL;
+    return loaded(ca, file ? load_file(ca, file, error, cap) : load_system(ca, error, cap));
 }
 
 void ca_free(struct ca **ca)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whom our TLS clients believe: the system's CAs and, if there is one, a file of the operator's own.
+/* Whom our TLS clients believe: the system's CAs, a file of the operator's own, or both.
  *
  * Read once and shared by all connections: reading the system's hundred and more CAs for each would cost
  * more than the handshake. */
@@ -12,6 +12,9 @@ struct ca;
 
 /* file: PEM, or NULL for none. NULL on failure, with error "FILE: what". */
 struct ca *ca_new(const char *file, char *error, size_t cap);
+/* file: PEM, which alone counts then, or NULL for the system's CAs. All is read now, and no file is opened
+ * later: for roles that may not, or must not wait. NULL as ca_new. */
+struct ca *ca_read(const char *file, char *error, size_t cap);
 void ca_free(struct ca **ca);
 /* Makes a client's SSL_CTX verify by it; for libraries that make their own. */
 void ca_use(const struct ca *ca, void *ssl_ctx);

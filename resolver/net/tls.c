@@ -5,7 +5,6 @@
  * OpenSSL picks by what the client can verify. */
 #include "resolver/net/tls.h"
 
-#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>

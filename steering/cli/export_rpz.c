@@ -88,7 +88,7 @@ static bool servers_of(struct cli *c, const struct options *o, const struct conf
         if (!add_server(c, how, o->resolvers.item[i]))
             return false;
     for (unsigned i = 0; conf && !o->resolvers.count && i < conf->upstream.count; i++)
-        if (!conf->upstream.servers[i].tls_name && how->count < COPIES_SERVERS_MAX)
+        if (conf->upstream.servers[i].protocol == CONF_UDP && how->count < COPIES_SERVERS_MAX)
             how->server[how->count++] = conf->upstream.servers[i].address;
     return true;
 }

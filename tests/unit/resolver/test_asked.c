@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "data/dns/edns.h"
 #include "resolver/asked.h"
 
 enum { ID = 0x1234, NAME_LEN = 13 };
@@ -59,12 +60,71 @@ static void test_write(void **state)
     struct asked a;
     uint8_t out[ASKED_MAX];
     ask(&a);
-    assert_int_equal(asked_write(&a, ID, false, out), DNS_HEADER + NAME_LEN + 4);
+    assert_int_equal(asked_write(&a, &(struct asked_form){.id = ID, .edns = false}, out),
+                     DNS_HEADER + NAME_LEN + 4);
     assert_int_equal(get_u16(out), ID);
     assert_int_equal(get_u16(out + 10), 0);
-    assert_int_equal(asked_write(&a, ID, true, out), DNS_HEADER + NAME_LEN + 4 + sizeof opt_plain);
+    assert_int_equal(asked_write(&a, &(struct asked_form){.id = ID, .edns = true}, out),
+                     DNS_HEADER + NAME_LEN + 4 + sizeof opt_plain);
     assert_memory_equal(out + DNS_HEADER + NAME_LEN + 4, opt_plain, sizeof opt_plain);
     assert_memory_equal(out + DNS_HEADER, a.question, a.len);
+}
+
+/* Every name's length: whole blocks, the options last, the longest within bounds. */
+static void test_padding(void **state)
+{
+    (void)state;
+    struct dns_query q = {.type = DNS_A, .class = DNS_CLASS_IN, .name = {.len = 1}};
+    for (uint8_t first = 0; first < 64; first++)
+        for (unsigned labels = 0; labels < 4; labels++) {
+            struct asked a;
+            struct dns_rr opt;
+            struct edns_option option;
+            uint8_t out[ASKED_MAX];
+            q.name.len = 0;
+            for (unsigned i = 0; i <= labels && first; i++) {
+                uint8_t len = i == 3 && first > 61 ? 61 : first;
+                q.name.wire[q.name.len++] = len;
+                memset(q.name.wire + q.name.len, 'a', len);
+                q.name.len += len;
+            }
+            q.name.wire[q.name.len++] = 0;
+            asked_init(&a, &q);
+            struct asked_form form = {.id = ID, .edns = true, .keepalive = true, .block = 128};
+            size_t len = asked_write(&a, &form, out);
+            assert_int_equal(len % 128, 0);
+            assert_true(len <= ASKED_MAX && len < (size_t)DNS_HEADER + a.len + 11 + 8 + 128);
+            assert_true(msg_find_opt(bytes_of(out, len), &opt));
+            assert_true(edns_next(&opt.rdata, &option));
+            assert_int_equal(option.code, EDNS_KEEPALIVE);
+            assert_int_equal(option.data.len, 0);
+            assert_true(edns_next(&opt.rdata, &option));
+            assert_int_equal(option.code, EDNS_PADDING);
+            assert_int_equal(opt.rdata.len, 0);
+            /* Without EDNS there is nowhere to put them. */
+            form.edns = false;
+            assert_int_equal(asked_write(&a, &form, out), DNS_HEADER + a.len);
+        }
+}
+
+static void test_keepalive(void **state)
+{
+    (void)state;
+    static const uint8_t opts[][19] = {
+        {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 11, 0, 2, 1, 44},        /* 30 s */
+        {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 11, 0, 0},               /* a client's */
+        {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 7, 0, 11, 0, 3, 1, 44, 0},     /* malformed */
+        {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 8, 0, 11, 0, 60, 1, 44, 0, 0}, /* longer than the OPT */
+    };
+    for (size_t i = 0; i < sizeof opts / sizeof *opts; i++) {
+        uint8_t m[DNS_HEADER + sizeof opts[0]] = {[2] = 0x80, [11] = 1};
+        size_t n = DNS_HEADER + 11u + opts[i][10];
+        uint16_t tenths = 0;
+        memcpy(m + DNS_HEADER, opts[i], sizeof opts[0]);
+        assert_int_equal(asked_keepalive(bytes_of(m, n), &tenths), i == 0);
+        assert_int_equal(tenths, i == 0 ? 300 : 0);
+        assert_false(asked_keepalive(bytes_of(m, n - 1), &tenths));
+    }
 }
 
 static void test_longest_name_fits(void **state)
@@ -78,7 +138,8 @@ static void test_longest_name_fits(void **state)
     q.name.wire[192] = 61;
     q.name.wire[254] = 0;
     asked_init(&a, &q);
-    assert_int_equal(asked_write(&a, ID, true, out), ASKED_MAX);
+    assert_int_equal(asked_write(&a, &(struct asked_form){.id = ID, .edns = true}, out),
+                     DNS_HEADER + DNS_QUESTION_MAX + EDNS_OPT_FIXED);
     struct bytes sent = {out + DNS_HEADER, DNS_NAME_MAX}, name = {q.name.wire, DNS_NAME_MAX};
     assert_true(bytes_equal_nocase(sent, name));
     assert_false(bytes_equal(sent, name));
@@ -206,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write),    cmocka_unit_test(test_longest_name_fits),
+        cmocka_unit_test(test_padding),  cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_rcodes),   cmocka_unit_test(test_bare_error),
         cmocka_unit_test(test_not_ours), cmocka_unit_test(test_type_is_not_text),
         cmocka_unit_test(test_case),     cmocka_unit_test(test_malformed),

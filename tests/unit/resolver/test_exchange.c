@@ -4,6 +4,7 @@
 
 #include "data/base/clock.h"
 #include "resolver/exchange.h"
+#include "resolver/tcp.h"
 
 struct bench {
     struct ev_loop *loop;
@@ -15,6 +16,11 @@ struct bench {
     enum reason why;
 };
 
+static void on_failed(void *self, enum dial_end why)
+{
+    (void)self, (void)why;
+}
+
 static int setup(void **state)
 {
     struct bench *b = test_calloc(1, sizeof *b);
@@ -22,8 +28,9 @@ static int setup(void **state)
     for (int i = 0; i < 2; i++) {
         fake_init(&b->fake[i], b->loop, FAKE_GOOD);
         server_init(&b->server[i], &b->fake[i].address);
-        b->server[i].tcp = tcp_new(b->loop, &b->server[i].address);
-        assert_non_null(b->server[i].tcp);
+        b->server[i].stream = tcp_new(
+            &(struct stream_env){.loop = b->loop, .server = &b->server[i].address, .failed = on_failed});
+        assert_non_null(b->server[i].stream);
         /* Known to be fast: nothing to explore, and the first is the first choice. */
         b->server[i].path[OVER_UDP] = (struct path){.srtt = 8 + (unsigned)i, .replied = clock_mono_ms()};
         b->group.server[b->group.count++] = &b->server[i];
@@ -46,7 +53,7 @@ static int teardown(void **state)
     struct bench *b = *state;
     exchange_end_all(&b->exchange, REASON_UPSTREAM_DEAD);
     for (int i = 0; i < 2; i++) {
-        tcp_free(&b->server[i].tcp);
+        stream_free(&b->server[i].stream);
         fake_fini(&b->fake[i]);
     }
     ev_loop_destroy(b->loop);

@@ -75,7 +75,7 @@ static int teardown(void **state)
 static void open_pending(struct bench *b, enum fake_way way)
 {
     b->fake.way = way;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     struct pending_options options = {.conf = &b->conf, .store = store, .self = b};
     b->pending = pending_new(b->loop, b->upstream, &options);
     assert_non_null(b->pending);

@@ -32,6 +32,39 @@ static void test_one_name_never_holds(void **state)
     assert_true(server_timed_out(&s, OVER_UDP, 2, 0));
 }
 
+static void test_a_stranger_is_held_at_once(void **state)
+{
+    (void)state;
+    struct server s = fresh();
+    assert_true(server_broken(&s, 1000));
+    assert_false(server_broken(&s, 1001));
+    assert_true(s.on_hold);
+    assert_false(server_probe_due(&s, 1000 + SERVER_PROBE_MIN - 1));
+    assert_true(server_probe_due(&s, 1000 + SERVER_PROBE_MIN));
+    assert_true(server_replied(&s, OVER_STREAM, 5, false, 4000));
+    assert_true(server_broken(&s, 5000));
+}
+
+static void test_the_same_complaint_is_rare(void **state)
+{
+    (void)state;
+    struct server s = fresh();
+    assert_true(server_may_complain(&s, 1, 10));
+    assert_false(server_may_complain(&s, 1, 10 + SERVER_COMPLAINT - 1));
+    assert_true(server_may_complain(&s, 2, 20));
+    assert_true(server_may_complain(&s, 1, 30));
+    assert_true(server_may_complain(&s, 1, 30 + SERVER_COMPLAINT));
+}
+
+static void test_encrypted_goes_over_its_stream(void **state)
+{
+    (void)state;
+    struct server s = fresh();
+    assert_int_equal(server_transport(&s, 0), OVER_UDP);
+    s.encrypted = true;
+    assert_int_equal(server_transport(&s, 0), OVER_STREAM);
+}
+
 static void test_few_timeouts_never_hold(void **state)
 {
     (void)state;
@@ -84,6 +117,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_name_never_holds),
         cmocka_unit_test(test_few_timeouts_never_hold),
+        cmocka_unit_test(test_a_stranger_is_held_at_once),
+        cmocka_unit_test(test_the_same_complaint_is_rare),
+        cmocka_unit_test(test_encrypted_goes_over_its_stream),
         cmocka_unit_test(test_probes_grow_rare),
         cmocka_unit_test(test_transports_apart),
     };

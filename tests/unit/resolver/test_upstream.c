@@ -58,7 +58,7 @@ static void open_one_with(struct bench *b, enum fake_way way, uint64_t try_timeo
     open_bench(b, 1, &way);
     b->conf.upstream.try_timeout = try_timeout;
     b->conf.upstream.total_timeout = total_timeout;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     assert_non_null(b->upstream);
 }
 
@@ -327,7 +327,7 @@ static void check_tcp_useless(struct bench *b, enum fake_tcp way)
     open_bench(b, 2, (enum fake_way[]){FAKE_TRUNCATES, FAKE_SILENT});
     b->fake[0].tcp_way = way;
     b->conf.upstream.count = 1;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     assert_int_not_equal(ask(b, "www.example.com", &o), REASON_OK);
     /* Once more on a fresh connection, then no more. */
     assert_int_equal(b->fake[0].connections, 2);
@@ -349,7 +349,7 @@ static void test_error_moves_on(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_bench(b, 3, (enum fake_way[]){FAKE_SERVFAIL, FAKE_REFUSED, FAKE_GOOD});
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     for (int i = 0; i < 10; i++) {
         ask(b, "www.example.com", &o);
         assert_truth(&o);
@@ -362,7 +362,7 @@ static void test_all_fail(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_bench(b, 2, (enum fake_way[]){FAKE_SERVFAIL, FAKE_REFUSED});
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     assert_int_equal(ask(b, "www.example.com", &o), REASON_UPSTREAM_SERVFAIL);
     /* Each was asked once: an error is not asked for twice. */
     assert_int_equal(b->fake[0].udp_queries + b->fake[1].udp_queries, 2 + counted(METRIC_UPSTREAM_EXPLORED));
@@ -376,7 +376,7 @@ static void test_silent_moves_on(void **state)
     struct outcome o;
     open_bench(b, 2, (enum fake_way[]){FAKE_SILENT, FAKE_GOOD});
     b->conf.upstream.try_timeout = 50;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     for (int i = 0; i < 3; i++) {
         ask(b, "www.example.com", &o);
         assert_truth(&o);
@@ -417,7 +417,7 @@ static void test_sockets_are_bounded(void **state)
     b->conf.upstream.total_timeout = 1000;
     b->conf.upstream.tries = 1;
     b->conf.upstream.lookups = 1;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     begin(b, "www.example.com", &o[0]);
     begin(b, "www.example.com", &o[1]);
     fake_run(b->loop, &o[1].done, 1);
@@ -452,7 +452,7 @@ static void test_refusing_port_moves_on(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_bench(b, 2, (enum fake_way[]){FAKE_GOOD, FAKE_GOOD});
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     fake_fini(&b->fake[0]);
     for (int i = 0; i < 4; i++) {
         ask(b, "www.example.com", &o);
@@ -466,7 +466,7 @@ static void test_nothing_reachable(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_bench(b, 2, (enum fake_way[]){FAKE_GOOD, FAKE_GOOD});
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     fake_fini(&b->fake[0]);
     fake_fini(&b->fake[1]);
     assert_int_equal(ask(b, "www.example.com", &o), REASON_UPSTREAM_DEAD);
@@ -477,7 +477,7 @@ static void test_no_servers(void **state)
     struct bench *b = *state;
     struct outcome o;
     open_bench(b, 0, NULL);
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     assert_int_equal(ask(b, "www.example.com", &o), REASON_UPSTREAM_DEAD);
 }
 
@@ -491,7 +491,7 @@ static void test_held_server_comes_back(void **state)
     b->conf.upstream.try_timeout = 20;
     b->conf.upstream.total_timeout = 600;
     b->conf.upstream.tries = 1;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     for (int i = 0; i < 12; i++) {
         snprintf(name, sizeof name, "n%d.example.com", i);
         begin(b, name, &o[i]);
@@ -533,7 +533,7 @@ static void test_storm(void **state)
     b->conf.upstream.try_timeout = 10;
     b->conf.upstream.total_timeout = 300;
     b->conf.upstream.lookups = 50;
-    b->upstream = upstream_new(b->loop, &b->conf);
+    b->upstream = upstream_new(b->loop, &b->conf, NULL);
     for (int i = 0; i < LOOKUPS; i++) {
         begin(b, "www.example.com", &o[i]);
         if (i >= AT_ONCE)

@@ -19,6 +19,7 @@
     "listen: [{address: 127.0.0.1:8053, protocol: http}]\n"                                                  \
     "upstream: {servers: [{address: 192.0.2.53}]}\n"
 /* The same without servers, for files with an upstream section of their own; two lines. */
+#define PIN "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define SHORT                                                                                                \
     "state-dir: /var/lib/polynya\n"                                                                          \
     "listen: [{address: 127.0.0.1:8053, protocol: http}]\n"
@@ -105,7 +106,8 @@ static const char full[] = "state-dir: state\n"
                            "  ticket-rotation: 1m\n"
                            "http: {path: /a/b, static-file: \"\\u043f \\\"q\\\\.html\"}\n"
                            "upstream:\n"
-                           "  servers: [{address: 192.0.2.1}, {address: '[2001:db8::1]:5353'}]\n"
+                           "  servers: [{address: 192.0.2.1}, {address: '[2001:db8::1]:5353'},\n"
+                           "    {address: 192.0.2.3, tls-name: a.example, pins: [" PIN "], ca-file: a.pem}]\n"
                            "  tries: 2\n"
                            "cache: {size: 4194304, memory: 1MiB, ttl-min: 250ms}\n"
                            "steering:\n"
@@ -144,7 +146,7 @@ static void reads_every_kind(void **state)
     assert_int_equal(c->proxies.trusted[0].bits, 8);
     assert_int_equal(c->proxies.header, CONF_FORWARDED);
     assert_string_equal(c->http.path, "/a/b");
-    assert_int_equal(c->upstream.count, 2);
+    assert_int_equal(c->upstream.count, 3);
     assert_address(&c->upstream.servers[0].address, "192.0.2.1:53");
     assert_address(&c->upstream.servers[1].address, "[2001:db8::1]:5353");
     assert_null(c->upstream.servers[0].tls_name);
@@ -418,6 +420,29 @@ static void refuses_values_out_of_kind_or_range(void **state)
     }
 }
 
+static void reads_tls_upstreams(void **state)
+{
+    (void)state;
+    struct conf *c =
+        must_parse(SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, "
+                         "{address: '2001:db8::1', pins: [" PIN "]}, "
+                         "{address: 192.0.2.1:8853, protocol: tls, tls-name: b, ca-file: b.pem}, "
+                         "{address: 192.0.2.4}]}");
+    const struct conf_server *s = c->upstream.servers;
+    assert_address(&s[0].address, "192.0.2.1:853");
+    assert_int_equal(s[0].protocol, CONF_DOT);
+    assert_address(&s[1].address, "[2001:db8::1]:853");
+    assert_int_equal(s[1].protocol, CONF_DOT);
+    assert_int_equal(s[1].pin_count, 1);
+    for (uint8_t i = 0; i < 32; i++)
+        assert_int_equal(s[1].pins[0].sha256[i], i);
+    assert_address(&s[2].address, "192.0.2.1:8853");
+    assert_string_equal(s[2].ca_file, "/etc/b.pem");
+    assert_address(&s[3].address, "192.0.2.4:53");
+    assert_int_equal(s[3].protocol, CONF_UDP);
+    conf_free(&c);
+}
+
 static void refuses_upstreams_it_cannot_serve(void **state)
 {
     (void)state;
@@ -425,8 +450,19 @@ static void refuses_upstreams_it_cannot_serve(void **state)
         {SHORT "upstream: {servers: [{address: ns.example}]}",
          "upstream.servers[0].address: must be an IP address such as 192.0.2.1, 192.0.2.1:5353 or "
          "[2001:db8::1]:53"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1}, {address: 192.0.2.1:853, tls-name: a.example}]}",
-         "upstream.servers[1].tls-name: DNS over TLS is not available yet"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1:0}]}",
+         "upstream.servers[0].address: must be an IP address such as 192.0.2.1, 192.0.2.1:5353 or "
+         "[2001:db8::1]:53"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1}, {address: 192.0.2.1, protocol: tls}]}",
+         "upstream.servers[1]: tls needs tls-name or pins to know the server by"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, protocol: udp, tls-name: a.example}]}",
+         "upstream.servers[0]: udp cannot check tls-name, pins or ca-file"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, ca-file: a.pem}]}",
+         "upstream.servers[0]: udp cannot check tls-name, pins or ca-file"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, pins: [" PIN "], ca-file: a.pem}]}",
+         "upstream.servers[0].ca-file: needs tls-name: pins alone ask for no CA"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, pins: [AAAA]}]}",
+         "upstream.servers[0].pins[0]: must be the SHA-256 of a public key in base64, 44 characters"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1}], try-timeout: 2s, total-timeout: 1s}",
          "upstream.total-timeout: must not be less than upstream.try-timeout"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1}], failure-min: 10s, failure-max: 5s}",
@@ -602,6 +638,7 @@ int main(void)
         cmocka_unit_test(names_values_of_the_wrong_shape),
         cmocka_unit_test(names_what_is_missing),
         cmocka_unit_test(refuses_values_out_of_kind_or_range),
+        cmocka_unit_test(reads_tls_upstreams),
         cmocka_unit_test(refuses_upstreams_it_cannot_serve),
         cmocka_unit_test(refuses_settings_that_contradict),
         cmocka_unit_test(bounds_what_a_file_costs),
