@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* HTTP/2 connections: see h2.h.
+/* HTTP/2 connections: see h2.h. Streams are h2_stream.c's, requests h2_request.c's.
  *
- * A stream belongs to nghttp2 until it is closed and to its handler until it is answered; the later of the
- * two frees it. One whose connection goes first is an orphan, and its answer frees it. Callbacks change our
- * own state and queue frames, nothing else: no session ends below one of its callbacks. */
+ * Callbacks change our own state and queue frames, nothing else: no session ends below one of its callbacks.
+ * A frame handed out by nghttp2 is copied before anything else is done with any session (h2_memory.h). */
 #include "resolver/net/h2.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
 #include "data/base/metric.h"
-#include "resolver/net/pool.h"
+#include "resolver/net/h2_memory.h"
+#include "resolver/net/h2_request.h"
 
 enum {
-    FIELDS_MAX = 100,
-    FIELD_OVERHEAD = 32,    /* RFC 9113 6.5.2 */
-    BUDGET_MAX = 1000,      /* useless frames a client may send at once */
-    BUDGET_PER_REQUEST = 4, /* what a request earns: window updates, a priority, a cancellation */
-    BUDGET_PER_SECOND = 10,
-    COST_RESET = 5, /* a stream we had to reset costs more than it has earned */
-    USELESS_MAX =
-        1024 * 1024,  /* bytes in a row that no request was made of: nghttp2 swallows some frames unseen */
     QUEUE_MAX = 1000, /* frames waiting to be sent */
-    HELD_MAX = 1024 * 1024, /* bytes of one connection's requests and answers */
     HEADER_TABLE = 1024,
     WINDOW = 65535,
 };
@@ -30,312 +20,8 @@ enum {
 struct h2_setup {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    nghttp2_mem memory;
-    struct pool pool;
+    struct h2_memory memory;
 };
-
-struct h2_stream {
-    struct http_stream http; /* first: a http_stream is cast back */
-    struct h2 *h2;           /* NULL: the connection is gone */
-    struct link link;        /* in incoming until the request is whole, then in others */
-    int32_t id;
-    bool whole, answered, closed;
-    enum reason refused; /* REASON_OK: not */
-    enum http_method method;
-    struct forwarded forwarded;
-    unsigned fields;
-    size_t field_bytes;
-    size_t content_length; /* 0: not told */
-    struct bytes target;
-    struct http_body body;
-    struct http_request request;
-    size_t counted;
-    struct bytes out; /* of the answer's body, what is not sent yet */
-    char length_text[HTTP_NUMBER_TEXT];
-    char cache_text[HTTP_CACHE_TEXT];
-};
-
-struct h2 {
-    struct conn *conn;
-    nghttp2_session *session;
-    struct h2_stream *current; /* whose header block is being read */
-    struct link incoming;      /* oldest first */
-    struct link others;
-    unsigned streams;  /* in both rings */
-    unsigned answered; /* of them, those with an answer that is not wholly sent */
-    size_t held;
-    uint64_t closed, sent; /* streams; bytes of answers */
-    int budget;
-    size_t useless; /* bytes read since the last of a request */
-    ev_tstamp budget_at;
-    bool greeted;           /* the client's settings have come */
-    bool draining, leaving; /* the notice was sent; the last stream was named */
-};
-
-/* Streams */
-
-static struct conn_set *set_of(const struct h2 *h)
-{
-    return conn_set_of(h->conn);
-}
-
-static void hold(struct h2_stream *s, size_t bytes)
-{
-    struct h2 *h = s->h2;
-    h->held += bytes - s->counted;
-    conn_hold(set_of(h), &s->counted, bytes);
-}
-
-static void stream_free(struct h2_stream *s)
-{
-    struct h2 *h = s->h2;
-    if (h) {
-        hold(s, 0);
-        h->streams--;
-        if (h->current == s)
-            h->current = NULL;
-    }
-    link_remove(&s->link);
-    arena_fini(&s->http.arena);
-    free(s);
-    metric_sub(METRIC_STREAMS_OPEN, 1);
-}
-
-static void respond(struct http_stream *http, const struct http_response *r);
-static const struct http_protocol protocol_of_streams = {.respond = respond};
-
-static struct h2_stream *stream_new(struct h2 *h, int32_t id)
-{
-    struct h2_stream *s = calloc(1, sizeof *s);
-    if (!s)
-        return NULL;
-    s->h2 = h;
-    s->id = id;
-    s->refused = REASON_OK;
-    s->method = HTTP_OTHER;
-    s->http.protocol = &protocol_of_streams;
-    conn_forwarded(h->conn, &s->forwarded);
-    arena_init(&s->http.arena, HTTP_ARENA_MAX);
-    link_init(&s->link);
-    link_move(&h->incoming, &s->link);
-    h->streams++;
-    metric_count(METRIC_STREAMS_OPEN);
-    metric_count(METRIC_HTTP2_REQUESTS);
-    return s;
-}
-
-static struct h2_stream *stream_of(struct h2 *h, int32_t id)
-{
-    if (h->current && h->current->id == id)
-        return h->current;
-    return nghttp2_session_get_stream_user_data(h->session, id);
-}
-
-/* The budget of useless frames */
-
-static void spend(struct h2 *h, int cost)
-{
-    h->budget -= cost;
-}
-
-static void earn(struct h2 *h, int n)
-{
-    h->budget = h->budget + n < BUDGET_MAX ? h->budget + n : BUDGET_MAX;
-}
-
-/* Is anything left, with what time has added? */
-static bool solvent(struct h2 *h)
-{
-    if (h->useless > USELESS_MAX)
-        return false;
-    if (h->budget > 0)
-        return true;
-    double seconds = ev_now(set_of(h)->loop) - h->budget_at;
-    h->budget_at += seconds;
-    if (seconds > 0)
-        earn(h, seconds < BUDGET_MAX ? (int)(seconds * BUDGET_PER_SECOND) : BUDGET_MAX);
-    return h->budget > 0;
-}
-
-/* Answers */
-
-static nghttp2_nv field(struct bytes name, struct bytes value)
-{
-    return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.data,
-                        .value = (uint8_t *)(uintptr_t)value.data,
-                        .namelen = name.len,
-                        .valuelen = value.len,
-                        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
-
-/* Three digits as static text: what nghttp2 does not copy must outlive the frame. */
-static struct bytes status_text(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        char text[4];
-    } known[] = {{200, "200"}, {400, "400"}, {404, "404"}, {405, "405"}, {408, "408"},
-                 {413, "413"}, {414, "414"}, {415, "415"}, {429, "429"}, {431, "431"},
-                 {501, "501"}, {505, "505"}, {503, "503"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].status == status)
-            return bytes_of(known[i].text, 3);
-    return BYTES_LIT("500");
-}
-
-static size_t write_fields(struct h2_stream *s, const struct http_response *r, nghttp2_nv out[6])
-{
-    size_t n = 0;
-    out[n++] = field(BYTES_LIT(":status"), status_text(r->status));
-    if (r->content_type)
-        out[n++] = field(BYTES_LIT("content-type"), bytes_str(r->content_type));
-    out[n++] = field(BYTES_LIT("content-length"), http_number((uint32_t)r->body.len, s->length_text));
-    out[n++] = field(BYTES_LIT("cache-control"), http_cache_control(r, s->cache_text));
-    if (r->allow)
-        out[n++] = field(BYTES_LIT("allow"), bytes_str(r->allow));
-    if (r->retry_after)
-        out[n++] = field(BYTES_LIT("retry-after"), bytes_str(r->retry_after));
-    return n;
-}
-
-static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t cap, uint32_t *flags,
-                         nghttp2_data_source *source, void *self)
-{
-    (void)self;
-    struct h2_stream *s = source->ptr;
-    size_t n = s->out.len < cap ? s->out.len : cap;
-    memcpy(buf, s->out.data, n);
-    s->out.data += n;
-    s->out.len -= n;
-    s->h2->sent += n;
-    if (s->out.len == 0) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        /* An answer before the end of its request: the rest is not wanted (RFC 9113 8.1). */
-        if (!s->whole)
-            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-    }
-    return (ssize_t)n;
-}
-
-static void respond(struct http_stream *http, const struct http_response *r)
-{
-    struct h2_stream *s = (struct h2_stream *)http;
-    struct h2 *h = s->h2;
-    s->answered = true;
-    if (!h || s->closed) {
-        stream_free(s);
-        return;
-    }
-    hold(s, s->http.arena.held);
-    s->out = s->method == HTTP_HEAD ? BYTES_NONE : r->body;
-    nghttp2_nv fields[6];
-    size_t n = write_fields(s, r, fields);
-    nghttp2_data_provider body = {.source.ptr = s, .read_callback = give_body};
-    h->answered++;
-    if (nghttp2_submit_response(h->session, s->id, fields, n, s->out.len ? &body : NULL) != 0)
-        nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
-    conn_dirty(h->conn);
-}
-
-/* Requests */
-
-static void refuse(struct h2_stream *s, enum reason why)
-{
-    if (s->refused != REASON_OK || s->answered)
-        return;
-    s->refused = why;
-    http_fail(&s->http, why, NULL);
-}
-
-static void split_target(struct h2_stream *s, struct http_request *r)
-{
-    const uint8_t *mark = s->target.len ? memchr(s->target.data, '?', s->target.len) : NULL;
-    r->path = s->target;
-    if (!mark)
-        return;
-    r->path.len = (size_t)(mark - s->target.data);
-    r->query = bytes_of(mark + 1, s->target.len - r->path.len - 1);
-}
-
-/* The request is whole. */
-static void hand_over(struct h2_stream *s)
-{
-    struct h2 *h = s->h2;
-    s->whole = true;
-    h->useless = 0;
-    link_move(&h->others, &s->link);
-    earn(h, BUDGET_PER_REQUEST);
-    if (s->answered)
-        return;
-    s->request.method = s->method;
-    s->request.body = bytes_of(s->body.data, s->body.len);
-    split_target(s, &s->request);
-    hold(s, s->http.arena.held);
-    if (!conn_request(h->conn, &s->forwarded, &s->http.client)) {
-        refuse(s, REASON_RATE);
-        return;
-    }
-    const struct http_handler *handler = conn_handler(h->conn);
-    handler->request(handler->self, &s->http, &s->request);
-}
-
-static enum reason take_method(struct h2_stream *s, struct bytes v)
-{
-    if (bytes_equal(v, BYTES_LIT("GET")))
-        s->method = HTTP_GET;
-    else if (bytes_equal(v, BYTES_LIT("POST")))
-        s->method = HTTP_POST;
-    else if (bytes_equal(v, BYTES_LIT("HEAD")))
-        s->method = HTTP_HEAD;
-    return REASON_OK;
-}
-
-static enum reason take_target(struct h2_stream *s, struct bytes v)
-{
-    if (v.len > HTTP_TARGET_MAX)
-        return REASON_HTTP_URI_LONG;
-    s->target = arena_copy(&s->http.arena, v);
-    return s->target.data ? REASON_OK : REASON_NO_MEMORY;
-}
-
-/* nghttp2 has checked that it is one number and will check it against the body. */
-static enum reason take_length(struct h2_stream *s, struct bytes v)
-{
-    uint64_t n;
-    if (!uint_parse(v, HTTP_BODY_MAX, &n))
-        return REASON_HTTP_TOO_LARGE;
-    s->content_length = n;
-    return REASON_OK;
-}
-
-static enum reason take_field(struct h2_stream *s, struct bytes name, struct bytes v)
-{
-    switch (name.len) {
-    case 5:
-        return bytes_equal(name, BYTES_LIT(":path")) ? take_target(s, v) : REASON_OK;
-    case 7:
-        return bytes_equal(name, BYTES_LIT(":method")) ? take_method(s, v) : REASON_OK;
-    case 12:
-        if (!bytes_equal(name, BYTES_LIT("content-type")))
-            return REASON_OK;
-        s->request.content_type = arena_copy(&s->http.arena, v);
-        return s->request.content_type.data ? REASON_OK : REASON_NO_MEMORY;
-    case 14:
-        return bytes_equal(name, BYTES_LIT("content-length")) ? take_length(s, v) : REASON_OK;
-    default:
-        forwarded_field(&s->forwarded, name, v);
-        return REASON_OK;
-    }
-}
-
-static enum reason count_field(struct h2_stream *s, struct bytes name, struct bytes v)
-{
-    s->fields++;
-    if (!bytes_equal(name, BYTES_LIT(":path")))
-        s->field_bytes += name.len + v.len + FIELD_OVERHEAD;
-    return s->fields > FIELDS_MAX || s->field_bytes > set_of(s->h2)->limits.header_list ? REASON_HTTP_HEADERS
-                                                                                        : REASON_OK;
-}
 
 /* What nghttp2 calls */
 
@@ -349,80 +35,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
                   !(hd->flags & NGHTTP2_FLAG_PADDED) &&
                   nghttp2_session_get_stream_user_data(session, hd->stream_id);
     if (!useful)
-        spend(h, 1);
+        h2_budget_spend(&h->budget, 1);
     return 0;
-}
-
-static bool has_room(const struct h2 *h)
-{
-    const struct conn_set *set = set_of(h);
-    return h->streams < set->limits.streams && h->held <= HELD_MAX &&
-           (set->held <= CONN_HELD_MAX || h->held == 0);
-}
-
-static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *self)
-{
-    struct h2 *h = self;
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-        return 0;
-    struct h2_stream *s = has_room(h) ? stream_new(h, frame->hd.stream_id) : NULL;
-    if (!s) {
-        spend(h, 1);
-        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                         NGHTTP2_REFUSED_STREAM);
-    }
-    h->current = s;
-    return nghttp2_session_set_stream_user_data(session, s->id, s);
-}
-
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *self)
-{
-    (void)session, (void)flags;
-    struct h2 *h = self;
-    struct h2_stream *s = stream_of(h, frame->hd.stream_id);
-    if (!s || s->refused != REASON_OK) {
-        spend(h, 1);
-        return 0;
-    }
-    struct bytes n = bytes_of(name, name_len), v = bytes_of(value, value_len);
-    enum reason why = count_field(s, n, v);
-    if (why == REASON_OK && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        why = take_field(s, n, v);
-    /* Told when the header block is read to its end: nothing may be answered before. */
-    s->refused = why;
-    return 0;
-}
-
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
-                   void *self)
-{
-    (void)session, (void)flags;
-    struct h2 *h = self;
-    struct h2_stream *s = stream_of(h, id);
-    if (!s || s->answered)
-        return 0;
-    h->useless = 0;
-    enum reason why = http_body_add(&s->body, &s->http, data, len, s->content_length);
-    hold(s, s->http.arena.held);
-    if (why != REASON_OK)
-        refuse(s, why);
-    return 0;
-}
-
-static void on_request_frame(struct h2 *h, const nghttp2_frame *frame)
-{
-    struct h2_stream *s = stream_of(h, frame->hd.stream_id);
-    if (!s)
-        return;
-    if (s->refused != REASON_OK && !s->answered) {
-        enum reason why = s->refused;
-        s->refused = REASON_OK;
-        refuse(s, why);
-    }
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-        hand_over(s);
-    h->current = NULL;
 }
 
 /* Sent with the notice of leaving: when it comes back, so has every request sent before the notice was read.
@@ -442,7 +56,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     (void)session;
     struct h2 *h = self;
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
-        on_request_frame(h, frame);
+        h2_request_frame(h, frame);
     else if (frame->hd.type == NGHTTP2_SETTINGS)
         h->greeted = true;
     else if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK && h->draining)
@@ -453,7 +67,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *self)
 {
     (void)session, (void)frame, (void)error;
-    spend(self, COST_RESET);
+    struct h2 *h = self;
+    h2_budget_spend(&h->budget, H2_COST_RESET);
     return 0;
 }
 
@@ -470,9 +85,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
         h->current = NULL;
     if (s->answered) {
         h->answered--;
-        stream_free(s);
+        h2_stream_free(s);
     } else if (!s->whole) {
-        stream_free(s); /* no handler knows it */
+        h2_stream_free(s); /* no handler knows it */
     }
     return 0;
 }
@@ -493,9 +108,9 @@ static bool is_flood(ssize_t error)
 static bool h2_input(void *self, const uint8_t *data, size_t n)
 {
     struct h2 *h = self;
-    h->useless += n;
+    h->budget.useless += n;
     ssize_t used = n ? nghttp2_session_mem_recv(h->session, data, n) : 0;
-    if (is_flood(used) || (used >= 0 && !solvent(h))) {
+    if (is_flood(used) || (used >= 0 && !h2_budget_holds(&h->budget, ev_now(h2_set_of(h)->loop)))) {
         flag_abuse(h);
         return false;
     }
@@ -559,7 +174,7 @@ static void h2_timeout(void *self, bool reading)
     struct link *next;
     for (struct link *r = h->incoming.next; reading && r != &h->incoming; r = next) {
         next = r->next;
-        refuse(holder_of(r, struct h2_stream, link), REASON_HTTP_TIMEOUT);
+        h2_request_refuse(holder_of(r, struct h2_stream, link), REASON_HTTP_TIMEOUT);
     }
     leave(h);
 }
@@ -577,23 +192,11 @@ static void h2_drain(void *self, bool final)
         leave(h);
 }
 
-static void orphan_all(struct link *streams)
-{
-    struct link *r;
-    while ((r = link_take(streams))) {
-        struct h2_stream *s = holder_of(r, struct h2_stream, link);
-        hold(s, 0);
-        s->h2 = NULL;
-        if (s->answered || !s->whole)
-            stream_free(s);
-    }
-}
-
 static void h2_detach(void *self)
 {
     struct h2 *h = self;
-    orphan_all(&h->incoming);
-    orphan_all(&h->others);
+    h2_streams_orphan(&h->incoming);
+    h2_streams_orphan(&h->others);
     nghttp2_session_del(h->session);
     free(h);
 }
@@ -612,7 +215,7 @@ static const struct conn_protocol h2_protocol = {
 
 static bool send_settings(struct h2 *h)
 {
-    const struct front_limits *limits = &set_of(h)->limits;
+    const struct front_limits *limits = &h2_set_of(h)->limits;
     const nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_list + HTTP_TARGET_MAX},
@@ -633,10 +236,12 @@ bool h2_start(struct conn *c)
     h->conn = c;
     link_init(&h->incoming);
     link_init(&h->others);
-    h->budget = BUDGET_MAX;
-    h->budget_at = ev_now(set_of(h)->loop);
-    if (nghttp2_session_server_new3(&h->session, setup->callbacks, h, setup->option, &setup->memory) != 0 ||
-        !send_settings(h)) {
+    h2_budget_init(&h->budget, ev_now(h2_set_of(h)->loop));
+    setup->memory.making = true;
+    int failed =
+        nghttp2_session_server_new3(&h->session, setup->callbacks, h, setup->option, &setup->memory.mem);
+    setup->memory.making = false;
+    if (failed || !send_settings(h)) {
         nghttp2_session_del(h->session);
         free(h);
         return false;
@@ -648,9 +253,9 @@ bool h2_start(struct conn *c)
 static void set_callbacks(nghttp2_session_callbacks *cb)
 {
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, h2_request_begin);
+    nghttp2_session_callbacks_set_on_header_callback(cb, h2_request_field);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, h2_request_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
@@ -669,39 +274,24 @@ static void set_options(nghttp2_option *o)
     nghttp2_option_set_max_send_header_block_length(o, 4096);
 }
 
-static void *memory_alloc(size_t n, void *pool)
-{
-    return pool_alloc(pool, n);
-}
-
-static void memory_free(void *at, void *pool)
-{
-    pool_release(pool, at);
-}
-
-static void *memory_zalloc(size_t count, size_t size, void *pool)
-{
-    return pool_zalloc(pool, count, size);
-}
-
-static void *memory_resize(void *at, size_t n, void *pool)
-{
-    return pool_resize(pool, at, n);
-}
-
 struct h2_setup *h2_setup_new(void)
 {
     struct h2_setup *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    if (nghttp2_session_callbacks_new(&s->callbacks) != 0 || nghttp2_option_new(&s->option) != 0) {
+    if (!h2_memory_init(&s->memory) || nghttp2_session_callbacks_new(&s->callbacks) != 0 ||
+        nghttp2_option_new(&s->option) != 0) {
         h2_setup_free(&s);
         return NULL;
     }
     set_callbacks(s->callbacks);
     set_options(s->option);
-    s->memory = (nghttp2_mem){&s->pool, memory_alloc, memory_free, memory_zalloc, memory_resize};
     return s;
+}
+
+void h2_setup_trim(struct h2_setup *s)
+{
+    pool_fini(&s->memory.pool);
 }
 
 void h2_setup_free(struct h2_setup **s)
@@ -710,7 +300,7 @@ void h2_setup_free(struct h2_setup **s)
         return;
     nghttp2_session_callbacks_del((*s)->callbacks);
     nghttp2_option_del((*s)->option);
-    pool_fini(&(*s)->pool);
+    h2_memory_fini(&(*s)->memory);
     free(*s);
     *s = NULL;
 }

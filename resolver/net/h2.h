@@ -12,6 +12,8 @@
 /* What all sessions share: callbacks and options. */
 struct h2_setup *h2_setup_new(void);
 void h2_setup_free(struct h2_setup **s);
+/* Gives back what is kept for sessions to come. */
+void h2_setup_trim(struct h2_setup *s);
 
 /* Speaks HTTP/2 on c from now on. False without memory. */
 bool h2_start(struct conn *c);

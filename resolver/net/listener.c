@@ -86,6 +86,7 @@ static void on_trim(struct ev_loop *loop, ev_timer *t, int events)
     struct front *f = t->data;
     f->most = f->conns.count;
     f->conns.held_most = f->conns.held;
+    h2_setup_trim(f->h2);
     malloc_trim(0);
 }
 

@@ -17,7 +17,7 @@ struct pool {
     unsigned kept[POOL_CLASSES];
 };
 
-/* A zeroed struct pool is ready. */
+/* A zeroed struct pool is ready, and so is one after pool_fini, whatever of it is still in use. */
 void pool_fini(struct pool *p);
 /* As malloc, calloc, realloc and free. */
 void *pool_alloc(struct pool *p, size_t n);
