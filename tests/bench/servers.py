@@ -78,6 +78,7 @@ tls:
     - {{chain: "{chain}", key: "{key}"}}
 state-dir: "{dir}/state"
 workers: 1
+local-zones: false
 limits: {{connection-rate: 0, query-rate: 0, miss-rate: 0, requests: 0, connections-per-prefix: 100000}}
 upstream:
   servers:
