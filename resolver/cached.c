@@ -5,7 +5,10 @@
 #include <stdlib.h>
 
 #include "data/base/metric.h"
+#include "resolver/denied.h"
 #include "resolver/pcache.h"
+
+enum { ANCOUNT_AT = 6 };
 
 struct cached {
     const struct conf *conf;
@@ -13,6 +16,7 @@ struct cached {
     struct pcache *packets;
     struct cache *store;
     uint32_t stale_for; /* seconds */
+    struct denied denied;
 };
 
 struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct rebinding *rebinding)
@@ -22,6 +26,7 @@ struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct
         return NULL;
     c->conf = conf;
     c->rebinding = rebinding;
+    denied_init(&c->denied);
     c->stale_for = (uint32_t)(conf->cache.stale_for / 1000);
     c->packets = pcache_new(conf->cache.memory, &shm->cache_hash);
     c->store = cache_open(&(struct cache_options){
@@ -62,6 +67,22 @@ static bool still_of_use(const struct cached *c, const struct answer *a, uint32_
     return c->stale_for && now - a->head.stored - a->head.ttl < c->stale_for;
 }
 
+/* Whether it says that its name, not that of an alias, does not exist, and is believed about names below. */
+static bool cuts(const struct cached *c, const struct answer *a)
+{
+    return c->conf->cache.cut != CONF_CUT_OFF && a->head.rcode == DNS_NXDOMAIN &&
+           get_u16(a->wire.data + ANCOUNT_AT) == 0 &&
+           (a->head.flags & ANSWER_SECURE || c->conf->cache.cut == CONF_CUT_ALWAYS);
+}
+
+static void keep_packet(struct cached *c, const struct answer_key *key, struct bytes block,
+                        const struct answer *a, bool wanted)
+{
+    if (cuts(c, a))
+        denied_note(&c->denied, key, a->head.stored + a->head.ttl);
+    pcache_put(c->packets, key, block, wanted);
+}
+
 /* Where ours is not simply alive: another worker may have stored a younger one. */
 static enum cached_state look_in_store(struct cached *c, const struct answer_key *key, uint32_t now,
                                        enum pcache_found ours, struct answer *out)
@@ -73,7 +94,7 @@ static enum cached_state look_in_store(struct cached *c, const struct answer_key
     if (younger)
         *out = stored;
     if (younger && answer_ttl_left(&stored, now)) {
-        pcache_put(c->packets, key, block, true);
+        keep_packet(c, key, block, &stored, true);
         return CACHED_FRESH;
     }
     if (ours == PCACHE_DUE)
@@ -103,12 +124,42 @@ enum cached_state cached_find(struct cached *c, const struct answer_key *key, ui
     return state;
 }
 
+/* The denial said again of a name below: its SOA and, for who wants them, the same proofs hold (RFC 8020 2).
+ */
+static bool build_cut(const struct dns_query *q, const struct answer *denial, uint8_t block[ANSWER_BLOCK_MAX],
+                      struct answer *out)
+{
+    static const struct answer_limits as_they_are = {.ttl_max = INT32_MAX, .negative_max = INT32_MAX};
+    size_t n = answer_build(q, denial->wire, denial->head.stored, &as_they_are, block);
+    if (!n)
+        return false;
+    answer_mark(block, n, denial->head.flags & (ANSWER_CHECKED | ANSWER_SECURE), denial->head.ttl);
+    return answer_open(bytes_of(block, n), false, out);
+}
+
+bool cached_find_cut(struct cached *c, const struct dns_query *q, const struct answer_key *key, uint32_t now,
+                     uint8_t block[ANSWER_BLOCK_MAX], struct answer *out)
+{
+    struct answer_key above;
+    struct answer denial;
+    unsigned depth = 0;
+    while (denied_above(&c->denied, key, now, &depth, &above)) {
+        if (cached_find_again(c, &above, now, &denial) < CACHED_FRESH || !cuts(c, &denial))
+            continue;
+        if (build_cut(q, &denial, block, out) && out->head.rcode == DNS_NXDOMAIN) {
+            metric_count(METRIC_NXDOMAIN_CUT);
+            return true;
+        }
+    }
+    return false;
+}
+
 void cached_keep(struct cached *c, const struct answer_key *key, struct bytes block,
                  const struct answer *answer, bool wanted)
 {
     if (answer->head.ttl == 0)
         return;
-    pcache_put(c->packets, key, block, wanted);
+    keep_packet(c, key, block, answer, wanted);
     cache_put(c->store, bytes_of(key->data, key->len), block);
 }
 

@@ -32,6 +32,9 @@ enum cached_state cached_find(struct cached *c, const struct answer_key *key, ui
 /* The same, not counted as a question of its own: for one that found nothing, or nothing fresh, before. */
 enum cached_state cached_find_again(struct cached *c, const struct answer_key *key, uint32_t now,
                                     struct answer *out);
+/* For a question that found nothing: an answer built because a name above is known not to exist. */
+bool cached_find_cut(struct cached *c, const struct dns_query *q, const struct answer_key *key, uint32_t now,
+                     uint8_t block[ANSWER_BLOCK_MAX], struct answer *out);
 /* Keeps an answer in both caches; one without a lifetime is for its waiters alone. wanted: somebody waits. */
 void cached_keep(struct cached *c, const struct answer_key *key, struct bytes block,
                  const struct answer *answer, bool wanted);

@@ -156,7 +156,8 @@ static void reply_steered(struct engine *e, struct http_stream *s, const struct 
 static size_t local(struct engine *e, const struct dns_query *q)
 {
     struct local_zone zone;
-    if (local_find(q, &zone) && (!zone.optional || e->conf->local_zones))
+    if (local_find(q, &zone) && (!zone.optional || e->conf->local_zones) &&
+        !upstream_forwards(e->upstream, &q->name))
         return local_answer(&zone, q, engine_now(e), e->block, sizeof e->block);
     return q->type == DNS_ANY ? local_any(q, engine_now(e), e->block, sizeof e->block) : 0;
 }
@@ -319,11 +320,29 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
 static bool stale_at_once(struct engine *e, const struct http_stream *s, const struct dns_query *q,
                           const struct answer_key *key, bool may_ask)
 {
-    if (may_ask && !upstream_dead(e->upstream))
+    if (may_ask && !upstream_dead(e->upstream, &q->name))
         return false;
     if (may_ask)
         pending_renew(e->pending, q, key, &s->client, true);
     return true;
+}
+
+/* A name above is known not to exist. Names on a list and names with servers of their own are none of the
+ * denier's business. */
+static bool answer_cut(struct engine *e, struct http_stream *s, const struct dns_query *q,
+                       const struct answer_key *key)
+{
+    struct answer a;
+    if (!cached_find_cut(e->cached, q, key, engine_now(e), e->block, &a))
+        return false;
+    reply_plain(e, s, q, &a, REASON_CACHED, HTTP_MAX_AGE);
+    return true;
+}
+
+static bool may_cut(const struct engine *e, const struct dns_query *q)
+{
+    return e->conf->cache.cut != CONF_CUT_OFF && !upstream_forwards(e->upstream, &q->name) &&
+           !snapshot_has(e->snapshot, &q->name);
 }
 
 /* CACHE, then ASK. What is steered is told unless the truth is signed. */
@@ -340,6 +359,8 @@ static void tell_truth(struct engine *e, struct http_stream *s, const struct dns
             pending_renew(e->pending, q, &key, &s->client, false);
         return;
     }
+    if (state == CACHED_NONE && may_cut(e, q) && answer_cut(e, s, q, &key))
+        return;
     bool may_ask = may_miss(e, s);
     if (state == CACHED_STALE && stale_at_once(e, s, q, &key, may_ask))
         reply_truth(e, s, q, steered, note, &a, REASON_STALE);

@@ -94,6 +94,11 @@ const struct view_site *snapshot_find(const struct snapshot *s, const struct dns
     return s->view ? steer_find(s->view, &q->name, q->type) : NULL;
 }
 
+bool snapshot_has(const struct snapshot *s, const struct dns_name *name)
+{
+    return s->view && view_find(s->view, name);
+}
+
 void snapshot_decide(const struct snapshot *s, const struct view_site *site,
                      const struct steer_client *client, int64_t now, struct steer_decision *out)
 {

@@ -21,6 +21,8 @@ const struct view *snapshot_view(const struct snapshot *s);
 /* steer_find in the current copy, and the decision about what it found. What they point to is valid until the
  * next refresh. */
 const struct view_site *snapshot_find(const struct snapshot *s, const struct dns_query *q);
+/* Any list has the name, whatever is asked about it. */
+bool snapshot_has(const struct snapshot *s, const struct dns_name *name);
 void snapshot_decide(const struct snapshot *s, const struct view_site *site,
                      const struct steer_client *client, int64_t now, struct steer_decision *out);
 

@@ -120,8 +120,15 @@ struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query 
     return u->closing ? NULL : exchange_start(&u->exchange, &u->all, q, done, self);
 }
 
-bool upstream_dead(const struct upstream *u)
+bool upstream_forwards(const struct upstream *u, const struct dns_name *name)
 {
+    (void)u, (void)name;
+    return false;
+}
+
+bool upstream_dead(const struct upstream *u, const struct dns_name *name)
+{
+    (void)name;
     for (unsigned i = 0; i < u->all.count; i++)
         if (!u->all.server[i]->on_hold)
             return false;

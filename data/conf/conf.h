@@ -14,6 +14,7 @@ enum conf_protocol { CONF_HTTPS, CONF_HTTP, CONF_TLS };
 enum conf_forwarded { CONF_X_FORWARDED_FOR, CONF_FORWARDED, CONF_FORWARDED_NONE };
 enum conf_dnssec { CONF_HONOUR, CONF_OVERRIDE };
 enum conf_tsig { CONF_HMAC_SHA256, CONF_HMAC_SHA512 };
+enum conf_cut { CONF_CUT_VALIDATED, CONF_CUT_ALWAYS, CONF_CUT_OFF };
 enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF };
 
 struct conf_listen {
@@ -120,6 +121,7 @@ struct conf {
         uint64_t ttl_max, ttl_min, negative_max;
         uint64_t stale_for;   /* after their time answers are still told where no better can be had */
         uint64_t stale_after; /* how long a better one is waited for */
+        enum conf_cut cut;    /* which denials hold for the names below (RFC 8020) */
         unsigned prefetch;    /* lookups under way in a worker that nobody waits for */
     } cache;
 

@@ -35,6 +35,7 @@ enum setting_kind {
     KIND_UPSTREAM,
     KIND_DNSSEC,
     KIND_VALIDATION,
+    KIND_CUT,
     KIND_TSIG
 };
 

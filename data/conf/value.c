@@ -49,6 +49,8 @@ static const char *const headers[] = {[CONF_X_FORWARDED_FOR] = "x-forwarded-for"
                                       NULL};
 static const char *const upstreams[] = {[CONF_AUTO] = "auto", [CONF_UDP] = "udp", [CONF_DOT] = "tls", NULL};
 static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
+static const char *const cuts[] = {
+    [CONF_CUT_VALIDATED] = "validated", [CONF_CUT_ALWAYS] = "always", [CONF_CUT_OFF] = "off", NULL};
 static const char *const validations[] = {
     [CONF_VALIDATE] = "validate", [CONF_VALIDATION_LOG] = "log", [CONF_VALIDATION_OFF] = "off", NULL};
 
@@ -503,6 +505,7 @@ static const struct kind kinds[] = {
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
     [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, NULL, algorithms},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},
+    [KIND_CUT] = {"validated, always or off", word_parse, word_format, NULL, cuts},
 };
 
 bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,

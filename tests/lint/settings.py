@@ -21,7 +21,7 @@ KINDS = {
     "BOOL": r"Cm true | false", "LEVEL": r"Cm error | warn | info | debug", "PROTOCOL": r"Cm https | tls | http",
     "FORWARDED": r"Cm x\-forwarded\-for | forwarded | none",
     "NET": r"Ar network", "IP": r"Ar address", "PAGE": r"Ar url", "SWITCH": r"Cm on | off", "DNSSEC": r"Cm honour | override",
-    "VALIDATION": r"Cm validate | log | off", "TSIG": r"Cm hmac\-sha256 | hmac\-sha512",
+    "VALIDATION": r"Cm validate | log | off", "CUT": r"Cm validated | always | off", "TSIG": r"Cm hmac\-sha256 | hmac\-sha512",
 }
 
 
