@@ -17,6 +17,8 @@ static bool parse_flags(const char *text, uint8_t *out)
             return false;
         *out |= flag;
         text += len + (text[len] == ',');
+        if (text[-1] == ',' && !*text)
+            return false;
     }
     return *out != 0;
 }

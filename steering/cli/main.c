@@ -3,8 +3,14 @@
  * else: each is a file beside this one. */
 #include "steering/cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "data/base/version.h"
 
 static const struct cli_command *const commands[] = {
 #define COMMAND(name) &command_##name,
@@ -53,9 +59,9 @@ static int unknown_command(int argc, char **argv)
                     commands[i]->name, commands[i]->summary);
             group = true;
         }
-    if (!group && len)
-        fprintf(stderr, "polynya: there is no command '%s'; `polynya help` lists them\n", argv[0]);
-    else if (!len)
+    if (!group && argc > 0)
+        cli_fail("there is no command '%s'; `polynya help` lists them", argv[0]);
+    else if (argc == 0)
         print_commands(stderr);
     return CLI_USAGE;
 }
@@ -92,27 +98,43 @@ static int run(const struct cli_command *command, int argc, char **argv)
         status = CLI_USAGE;
     free(options);
     arena_fini(&c.arena);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        cli_fail("cannot write to standard output");
-        status = command->trouble ? command->trouble : CLI_FAILED;
-    }
     return status;
+}
+
+/* A command whose words went nowhere has not done what it was asked for. */
+static int close_output(int status, int trouble)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    cli_fail("cannot write to standard output: %s", strerror(errno));
+    return trouble;
+}
+
+/* A file opened in the place of a closed standard stream would be taken for it: a key file for the output.
+ * What stands there instead cannot be written. */
+static void hold_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            _exit(CLI_FAILED);
 }
 
 int main(int argc, char **argv)
 {
     int words = 0;
+    hold_streams();
+    /* A reader that goes away is an error like another, and files half made are still cleaned up. */
+    signal(SIGPIPE, SIG_IGN);
     argc--, argv++;
-    if (argc > 0 && strcmp(argv[0], "--version") == 0) {
-        puts("polynya 0.1");
-        return CLI_OK;
-    }
+    if (argc > 0 && strcmp(argv[0], "--version") == 0)
+        return close_output(puts("polynya " POLYNYA_VERSION) < 0 ? CLI_FAILED : CLI_OK, CLI_FAILED);
     if (argc > 0 &&
         (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
-        return help(argc - 1, argv + 1);
+        return close_output(help(argc - 1, argv + 1), CLI_FAILED);
     const struct cli_command *command = command_find(argc, argv, &words);
     if (!command)
         return unknown_command(argc, argv);
     /* argv[words - 1] stands where getopt expects the program's name. */
-    return run(command, argc - words + 1, argv + words - 1);
+    int status = run(command, argc - words + 1, argv + words - 1);
+    return close_output(status, command->trouble ? command->trouble : CLI_FAILED);
 }

@@ -9,14 +9,28 @@
 #include "data/base/clock.h"
 #include "data/base/text.h"
 
+enum { MESSAGE_MAX = 1024 };
 enum { OPTIONS_MAX = 32, LETTERS = 256 }; /* options without a letter are told to getopt as LETTERS + index */
+
+/* One line whatever stands in the words and files it speaks of; cut where it is long. */
+static void say(const char *format, va_list args)
+{
+    char text[MESSAGE_MAX];
+    bool cut = vsnprintf(text, sizeof text, format, args) >= MESSAGE_MAX;
+    for (size_t n = strlen(text); cut && n > 0 && (uint8_t)text[n - 1] >= 0x80; n--)
+        text[n - 1] = 0; /* no half of a character */
+    for (char *p = text; *p; p++)
+        if ((uint8_t)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    fprintf(stderr, "%s%s", text, cut ? "…" : "");
+}
 
 int cli_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     fputs("polynya: ", stderr);
-    vfprintf(stderr, format, args);
+    say(format, args);
     fputc('\n', stderr);
     va_end(args);
     return CLI_FAILED;
@@ -27,7 +41,7 @@ int cli_usage(struct cli *c, const char *format, ...)
     va_list args;
     va_start(args, format);
     fprintf(stderr, "polynya %s: ", c->command->name);
-    vfprintf(stderr, format, args);
+    say(format, args);
     fprintf(stderr, "; see `polynya help %s`\n", c->command->name);
     va_end(args);
     c->misused = true;
@@ -38,6 +52,9 @@ static bool store(struct cli *c, const struct cli_option *o, void *options, cons
 {
     void *at = (uint8_t *)options + o->at;
     struct cli_words *many = at;
+    /* In a script an unset variable: as a folder it would be the root of all files. */
+    if (value && !*value && (o->kind == CLI_TEXT || o->kind == CLI_MANY))
+        return cli_usage(c, "--%s wants a value, not an empty one", o->name), false;
     switch (o->kind) {
     case CLI_FLAG:
         *(bool *)at = true;
@@ -98,8 +115,11 @@ static bool take_words(struct cli *c, int argc, char **argv)
         return cli_usage(c, "%s is missing", c->command->words), false;
     if ((unsigned)argc > c->command->most)
         return cli_usage(c, "'%s' is one word too many", argv[c->command->most]), false;
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc; i++) {
+        if (!*argv[i])
+            return cli_usage(c, "word %d is empty: %s", i + 1, c->command->words), false;
         c->words.item[c->words.count++] = argv[i];
+    }
     return true;
 }
 

@@ -2,6 +2,7 @@
 /* Words into jobs: see probe_plan.h. */
 #include "steering/cli/probe_plan.h"
 
+#include "data/list/field.h"
 #include "steering/cli/site_index.h"
 
 enum { PORT = 443, JOBS_MAX = 100000 };
@@ -28,10 +29,18 @@ static bool parse_address(const char *text, union sock_addr *out)
     return sock_addr_parse(bytes_str(text), PORT, out) && sock_addr_ip(out).len;
 }
 
+/* "9.9.9" is no domain but half an address. */
+static bool is_domain(struct cli *c, const char *word)
+{
+    struct dns_name name;
+    char *copy = arena_text(&c->arena, bytes_str(word));
+    const char *last = strrchr(word, '.');
+    return copy && last && last[1 + strspn(last + 1, "0123456789")] && field_host_name(copy, &name);
+}
+
 bool probe_plan_check(struct cli *c, const struct probe_wish *wish)
 {
     union sock_addr address;
-    struct dns_name name;
     struct ip ip;
     if (wish->address && !parse_address(wish->address, &address))
         return cli_usage(c, "--address wants an address like 198.51.100.7 or [2001:db8::7]:443, not '%s'",
@@ -42,7 +51,7 @@ bool probe_plan_check(struct cli *c, const struct probe_wish *wish)
         bool is_ip = ip_parse(bytes_str(word), &ip);
         if (is_ip && wish->address)
             return cli_usage(c, "with --address give domains; '%s' is an address", word), false;
-        if (!is_ip && (!name_from_text(bytes_str(word), &name) || name_labels(&name) < 2))
+        if (!is_ip && !is_domain(c, word))
             return cli_usage(c, "'%s' is neither a domain nor an address", word), false;
     }
     return true;

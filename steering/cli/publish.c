@@ -209,7 +209,9 @@ static bool set_times(struct cli *c, struct edition *ed)
     ed->list.issued = ed->now;
     if (!cli_expiry(c, ed->o->expires, "24h", ed->now, &ed->list.expires))
         return false;
-    return ed->list.expires <= ed->now + LIST_LIFE_MAX || !cli_usage(c, "a list may live 24 hours at most");
+    if (ed->list.expires <= ed->now || ed->list.expires > ed->now + LIST_LIFE_MAX)
+        return cli_usage(c, "a list may live 24 hours at most, and not end before it begins"), false;
+    return true;
 }
 
 static bool publish(struct cli *c, const char *dir, struct edition *ed)

@@ -6,6 +6,7 @@
 #include "steering/cli/document.h"
 #include "steering/cli/json.h"
 #include "steering/cli/mirror.h"
+#include "steering/guard.h"
 
 struct new_options {
     struct cli_words names, mirrors, keys;
@@ -97,17 +98,29 @@ static bool fill_policy(struct cli *c, const struct new_options *o, struct polic
     return !o->all_down || !cli_usage(c, "--all-down is origin, mirrors or nodata, not '%s'", o->all_down);
 }
 
+/* Special-use addresses pass: a test's list may allow them, and `registration check` says. */
+static bool is_acceptable(const struct registration *r, struct refusal *why)
+{
+    struct guard *guard = guard_new(NULL, 0);
+    bool ok = guard ? guard_registration(guard, r, true, why)
+                    : !cli_fail("no public suffix list can be loaded; install the package publicsuffix");
+    guard_free(&guard);
+    return ok;
+}
+
 /* The text, read back: what the reader of a list would refuse is refused here, where it can be mended. */
 static bool print(struct cli *c, const struct registration *r, struct envelope *e)
 {
     struct registration again;
-    struct refusal why;
+    struct refusal why = {0};
     *e = (struct envelope){.text = registration_print(r, &c->arena)};
     if (!e->text.data)
         return cli_fail("out of memory"), false;
-    if (!registration_parse(e->text, &c->arena, &again, &why))
-        return cli_fail("this cannot be registered: %s: %s", why.where, refusal_text(why.why)), false;
-    return true;
+    if (registration_parse(e->text, &c->arena, &again, &why) && is_acceptable(&again, &why))
+        return true;
+    if (why.why)
+        cli_fail("this cannot be registered: %s: %s", why.where, refusal_text(why.why));
+    return false;
 }
 
 /* What was written. */
@@ -138,7 +151,11 @@ static int run_new(struct cli *c, const void *given)
         r.name_count = o->names.count;
     }
     r.issued = cli_now(o->now);
-    if (!cli_expiry(c, o->expires, "30d", r.issued, &r.expires) || !print(c, &r, &e))
+    if (!cli_expiry(c, o->expires, "30d", r.issued, &r.expires))
+        return CLI_FAILED;
+    if (r.expires <= r.issued || r.expires - r.issued > REGISTRATION_LIFE_MAX)
+        return cli_usage(c, "a registration may live 30 days at most, and not end before it begins");
+    if (!print(c, &r, &e))
         return CLI_FAILED;
     const char *path = o->out ? o->out : arena_printf(&c->arena, "%s.json", r.domain);
     struct document_signers by = {.keys = &o->keys, .name = r.domain, .now = r.issued};

@@ -66,6 +66,8 @@ static int make(struct cli *c, const struct make_options *o, const struct root *
     if (!root_keys_apply(c, &o->given, before, &made) ||
         !cli_expiry(c, o->expires, "365d", now, &made.expires))
         return CLI_FAILED;
+    if (made.expires <= now)
+        return cli_usage(c, "a root that has expired before it is made serves nobody: --expires");
     if (o->after && !document_load_root(c, o->after, &sealed, &r.before))
         return CLI_FAILED;
     made.version = r.before.version + 1;

@@ -30,17 +30,28 @@ static const char *signer_id(struct cli *c, struct bytes signature)
     return copy ? copy : "";
 }
 
+/* For people: bytes that a terminal might obey become '?'. */
+static void print_harmless(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        putchar(c == '\n' || c == '\t' || (c >= ' ' && c != 0x7f) ? c : '?');
+    }
+    if (text.len && text.data[text.len - 1] != '\n')
+        putchar('\n');
+}
+
 /* One file of any kind: its text, and by which keys it claims to be signed. */
 static int show_file(struct cli *c, const struct options *o)
 {
     struct envelope e;
     if (!document_load(c, c->words.item[0], LIST_SIZE_MAX, &e))
         return CLI_FAILED;
-    fwrite(e.text.data, 1, e.text.len, stdout);
-    if (o->text)
+    if (o->text) {
+        fwrite(e.text.data, 1, e.text.len, stdout);
         return CLI_OK;
-    if (e.text.len && e.text.data[e.text.len - 1] != '\n')
-        putchar('\n');
+    }
+    print_harmless(e.text);
     for (unsigned i = 0; i < e.count; i++)
         printf("signature by %s (not checked)\n", signer_id(c, e.signatures[i]));
     return CLI_OK;

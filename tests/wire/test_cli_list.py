@@ -212,8 +212,10 @@ def test_guards_are_told_before_anyone_signs(cli, options, text):
 
 
 def test_public_suffixes_cannot_be_registered(cli):
-    cli("registration", "new", "co.uk", "--mirror", "m1,9.9.9.9")
-    cli.fails(1, "public suffix", "registration", "check", "co.uk.json")
+    cli.fails(1, "public suffix", "registration", "new", "co.uk", "--mirror", "m1,9.9.9.9")
+    cli("registration", "new", "x.co.uk", "--mirror", "m1,9.9.9.9", "--name", "@", "--out", "x.json")
+    cli.change("x.json", lambda d: d.update(signed=d["signed"].replace("x.co.uk", "co.uk")))
+    cli.fails(1, "public suffix", "registration", "check", "x.json")
 
 
 @pytest.mark.parametrize("words,text", [
