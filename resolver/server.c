@@ -74,3 +74,19 @@ bool server_probe_due(struct server *s, int64_t now)
     s->probe_at = now + s->probe_step;
     return true;
 }
+
+bool server_group_held(const struct server_group *g)
+{
+    for (unsigned i = 0; i < g->count; i++)
+        if (!g->server[i]->on_hold)
+            return false;
+    return true;
+}
+
+void server_group_list(const struct server_group *g, int64_t now, struct candidate list[SERVERS_MAX])
+{
+    for (unsigned i = 0; i < g->count; i++) {
+        const struct server *s = g->server[i];
+        list[i] = (struct candidate){&s->path[server_transport(s, now)], 0, s->on_hold};
+    }
+}

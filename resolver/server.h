@@ -50,6 +50,11 @@ struct server_group {
     unsigned count;
 };
 
+/* All of its servers are on hold. */
+bool server_group_held(const struct server_group *g);
+/* One candidate for each server, in the group's order, none of them asked yet. */
+void server_group_list(const struct server_group *g, int64_t now, struct candidate list[SERVERS_MAX]);
+
 void server_init(struct server *s, const union sock_addr *address);
 /* How its next question goes out. */
 enum transport server_transport(const struct server *s, int64_t now);

@@ -7,7 +7,7 @@
 #include "data/base/clock.h"
 #include "data/base/log.h"
 #include "data/base/metric.h"
-#include "resolver/exchange.h"
+#include "resolver/explore.h"
 #include "resolver/tcp.h"
 
 struct upstream {
@@ -60,7 +60,7 @@ static bool open_servers(struct upstream *u, const struct conf *conf, const stru
         server_init(s, &conf->upstream.servers[i].address);
         s->encrypted = conf->upstream.servers[i].protocol == CONF_DOT;
         u->all.server[u->all.count++] = s;
-        s->stream = tcp_new(&(struct stream_env){.loop = x->udp.loop,
+        s->stream = tcp_new(&(struct stream_env){.loop = x->env.udp.loop,
                                                  .server = &s->address,
                                                  .peer = peers_at(peers, i),
                                                  .failed = on_stream_failed,
@@ -86,8 +86,8 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, con
     if (count < conf->upstream.count)
         log_warn("upstream.too-many", "used=%u configured=%u", count, conf->upstream.count);
     struct exchange *x = &u->exchange;
-    x->udp.loop = loop;
-    x->udp.max = conf->upstream.lookups;
+    x->env.udp.loop = loop;
+    x->env.udp.max = conf->upstream.lookups;
     x->servers = u->servers;
     x->server_count = count;
     x->tries = bounded(conf->upstream.tries, 1, EXCHANGE_TRIES_MAX);
@@ -95,7 +95,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, con
     x->total_timeout = (int64_t)conf->upstream.total_timeout;
     random_fill(&x->hash, sizeof x->hash);
     link_init(&x->lookups);
-    link_init(&x->late);
+    link_init(&x->env.late);
     if (!open_servers(u, conf, peers))
         upstream_free(&u);
     return u;
@@ -117,7 +117,10 @@ void upstream_free(struct upstream **u)
 struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
                                      void *self)
 {
-    return u->closing ? NULL : exchange_start(&u->exchange, &u->all, q, done, self);
+    if (u->closing)
+        return NULL;
+    explore_beside(&u->exchange, &u->all, q);
+    return exchange_start(&u->exchange, &u->all, q, done, self);
 }
 
 bool upstream_forwards(const struct upstream *u, const struct dns_name *name)
@@ -129,10 +132,7 @@ bool upstream_forwards(const struct upstream *u, const struct dns_name *name)
 bool upstream_dead(const struct upstream *u, const struct dns_name *name)
 {
     (void)name;
-    for (unsigned i = 0; i < u->all.count; i++)
-        if (!u->all.server[i]->on_hold)
-            return false;
-    return true;
+    return server_group_held(&u->all);
 }
 
 void upstream_cancel(struct upstream_lookup **l)

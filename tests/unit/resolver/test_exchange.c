@@ -3,7 +3,7 @@
 #include "tests/unit/resolver/fake_dns.h"
 
 #include "data/base/clock.h"
-#include "resolver/exchange.h"
+#include "resolver/explore.h"
 #include "resolver/tcp.h"
 
 struct bench {
@@ -35,15 +35,15 @@ static int setup(void **state)
         b->server[i].path[OVER_UDP] = (struct path){.srtt = 8 + (unsigned)i, .replied = clock_mono_ms()};
         b->group.server[b->group.count++] = &b->server[i];
     }
-    b->exchange.udp.loop = b->loop;
+    b->exchange.env.udp.loop = b->loop;
     b->exchange.servers = b->server;
     b->exchange.server_count = 2;
     b->exchange.tries = 4;
     b->exchange.try_timeout = 5000;
     b->exchange.total_timeout = 15000;
-    b->exchange.udp.max = 100;
+    b->exchange.env.udp.max = 100;
     link_init(&b->exchange.lookups);
-    link_init(&b->exchange.late);
+    link_init(&b->exchange.env.late);
     *state = b;
     return 0;
 }
@@ -73,6 +73,7 @@ static void begin(struct bench *b)
 {
     struct dns_query q;
     fake_query(&q, "www.example.com");
+    explore_beside(&b->exchange, &b->group, &q);
     assert_non_null(exchange_start(&b->exchange, &b->group, &q, on_done, b));
 }
 
@@ -165,13 +166,13 @@ static void test_a_hedge_does_no_harm(void **state)
     begin(b);
     fake_run(b->loop, &b->fake[1].udp_queries, 1);
     /* The hedge fails; the first is still waited for. */
-    while (b->exchange.udp.open > 1)
+    while (b->exchange.env.udp.open > 1)
         ev_run(b->loop, EVRUN_ONCE);
     assert_int_equal(b->done, 0);
     fake_release(&b->fake[0]);
     fake_run(b->loop, &b->done, 1);
     assert_int_equal(b->why, REASON_OK);
-    assert_int_equal(b->exchange.udp.open, 0);
+    assert_int_equal(b->exchange.env.udp.open, 0);
 }
 
 static void test_a_hedge_goes_on_to_one_that_is_there(void **state)
