@@ -42,6 +42,7 @@ static const struct {
     {"upstream_queries", METRIC_UPSTREAM_QUERIES_UDP},
     {"upstream_queries", METRIC_UPSTREAM_QUERIES_TCP},
     {"upstream_queries", METRIC_UPSTREAM_QUERIES_TLS},
+    {"upstream_queries", METRIC_UPSTREAM_QUERIES_HTTPS},
     {"upstream_timeouts", METRIC_UPSTREAM_TIMEOUTS},
     {"steered", METRIC_STEERED_MIRROR},
     {"steered", METRIC_STEERED_NODATA},

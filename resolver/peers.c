@@ -42,8 +42,10 @@ static const struct ca *ca_for(struct peers *p, struct peer *peer, const char *f
 static bool open_peer(struct peers *p, unsigned i, const struct conf_server *s, char *error, size_t cap)
 {
     _Static_assert(sizeof(struct conf_pin) == sizeof(struct tls_pin), "pins are handed on as they are");
-    struct tls_client_options o = {
-        .name = s->tls_name, .pins = (const struct tls_pin *)s->pins, .pin_count = s->pin_count};
+    struct tls_client_options o = {.name = s->tls_name,
+                                   .pins = (const struct tls_pin *)s->pins,
+                                   .pin_count = s->pin_count,
+                                   .h2 = s->protocol == CONF_DOH};
     if (s->protocol == CONF_UDP || s->protocol == CONF_AUTO)
         return true;
     if (s->tls_name && !(o.ca = ca_for(p, &p->peer[i], s->ca_file, error, cap)))

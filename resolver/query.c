@@ -156,8 +156,8 @@ static void reply_steered(struct engine *e, struct http_stream *s, const struct 
 static size_t local(struct engine *e, const struct dns_query *q)
 {
     struct local_zone zone;
-    if (local_find(q, &zone) && (!zone.optional || e->conf->local_zones) &&
-        !upstream_forwards(e->upstream, &q->name))
+    if (local_find(q, &zone) &&
+        (!zone.optional || (e->conf->local_zones && !upstream_forwards(e->upstream, &q->name))))
         return local_answer(&zone, q, engine_now(e), e->block, sizeof e->block);
     return q->type == DNS_ANY ? local_any(q, engine_now(e), e->block, sizeof e->block) : 0;
 }

@@ -33,7 +33,7 @@ struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query 
 /* All servers that name would be asked of are taken for dead. */
 bool upstream_dead(const struct upstream *u, const struct dns_name *name);
 /* A rule of the operator's says where name is asked: then nothing that is built in about names (local zones,
- * denials of other servers) holds for it. There are no such rules yet. */
+ * denials of other servers) holds for it. */
 bool upstream_forwards(const struct upstream *u, const struct dns_name *name);
 /* Ends a lookup without done being called. Not from within a callback of the same lookup. */
 void upstream_cancel(struct upstream_lookup **l);

@@ -141,12 +141,43 @@ static bool system_servers(const struct loader *l)
 
 static void complete_server(struct conf_server *s)
 {
-    static const uint16_t ports[] = {[CONF_UDP] = 53, [CONF_DOT] = 853};
+    static const uint16_t ports[] = {[CONF_UDP] = 53, [CONF_DOT] = 853, [CONF_DOH] = 443};
     if (s->protocol == CONF_AUTO)
         s->protocol = s->tls_name || s->pin_count ? CONF_DOT : CONF_UDP;
     struct ip ip = sock_addr_ip(&s->address);
     if (sock_addr_port(&s->address) == 0)
         sock_addr_of(&ip, ports[s->protocol], &s->address);
+    if (s->protocol == CONF_DOH && !s->path)
+        s->path = "/dns-query";
+}
+
+/* A list of names in the config, with the internal suffixes added that it lacks. */
+static bool add_internal(const struct loader *l, const char *const **list, unsigned *count)
+{
+    const struct conf *c = l->conf;
+    const char **all = arena_array(l->env.arena, *count + c->upstream.forward_count, sizeof *all);
+    if (!all)
+        return no_memory(l);
+    if (*count)
+        memcpy(all, *list, *count * sizeof *all);
+    for (unsigned i = 0; i < c->upstream.forward_count; i++) {
+        const struct conf_forward *f = &c->upstream.forward[i];
+        unsigned j = 0;
+        while (j < *count && strcasecmp(all[j], f->suffix) != 0)
+            j++;
+        if (f->internal && j == *count)
+            all[(*count)++] = f->suffix;
+    }
+    *list = all;
+    return true;
+}
+
+/* What only the inside knows cannot be validated from the root down, and lives on private addresses. */
+static bool except_internal(const struct loader *l)
+{
+    struct conf *c = l->conf;
+    return add_internal(l, &c->dnssec.negative, &c->dnssec.negative_count) &&
+           add_internal(l, &c->rebinding.allow, &c->rebinding.allow_count);
 }
 
 static bool complete(const struct loader *l)
@@ -161,7 +192,7 @@ static bool complete(const struct loader *l)
         return false;
     for (unsigned i = 0; i < c->upstream.count; i++)
         complete_server(&c->upstream.servers[i]);
-    return true;
+    return except_internal(l);
 }
 
 /* ---- rules between settings ---- */
@@ -192,21 +223,55 @@ static bool check_listen(const struct loader *l)
 /* What would be without effect is refused: who gives a name or a pin expects it to be checked. */
 static bool check_server(const struct loader *l, const struct conf_server *s, unsigned i)
 {
+    if (s->path && s->protocol != CONF_DOH)
+        return fail_entry(l, "upstream.servers[#].path", i, "needs protocol: https");
     if (s->protocol == CONF_UDP) {
         if (s->tls_name || s->pin_count || s->ca_file)
             return fail_entry(l, "upstream.servers[#]", i, "udp cannot check tls-name, pins or ca-file");
         return true;
     }
     if (!s->tls_name && !s->pin_count)
-        return fail_entry(l, "upstream.servers[#]", i, "tls needs tls-name or pins to know the server by");
+        return fail_entry(l, "upstream.servers[#]", i, "needs tls-name or pins to know the server by");
     if (s->ca_file && !s->tls_name)
         return fail_entry(l, "upstream.servers[#].ca-file", i, "needs tls-name: pins alone ask for no CA");
+    return true;
+}
+
+static bool has_group(const struct conf *c, const char *group)
+{
+    for (unsigned i = 0; i < c->upstream.count; i++)
+        if (strcmp(c->upstream.servers[i].group ? c->upstream.servers[i].group : CONF_GROUP_DEFAULT, group) ==
+            0)
+            return true;
+    return false;
+}
+
+static bool check_forward(const struct loader *l)
+{
+    const struct conf *c = l->conf;
+    struct dns_name name, other;
+    if (!has_group(c, CONF_GROUP_DEFAULT))
+        return fail(l, "upstream.servers", "none is without a group, for names that no rule forwards");
+    for (unsigned i = 0; i < c->upstream.forward_count; i++) {
+        const struct conf_forward *f = &c->upstream.forward[i];
+        if (!name_from_text(bytes_str(f->suffix), &name))
+            return fail_entry(l, "upstream.forward[#].suffix", i, "is not a domain name");
+        for (unsigned j = 0; j < i; j++)
+            if (name_from_text(bytes_str(c->upstream.forward[j].suffix), &other) && name_equal(&name, &other))
+                return fail_entry(l, "upstream.forward[#].suffix", i, "is forwarded already");
+        if (name.len == 1 && f->internal)
+            return fail_entry(l, "upstream.forward[#]", i, "the root cannot be internal");
+        if (!has_group(c, f->group))
+            return fail_entry(l, "upstream.forward[#].group", i, "no server is in it");
+    }
     return true;
 }
 
 static bool check_upstream(const struct loader *l)
 {
     const struct conf *c = l->conf;
+    if (!check_forward(l))
+        return false;
     for (unsigned i = 0; i < c->upstream.count; i++)
         if (!check_server(l, &c->upstream.servers[i], i))
             return false;

@@ -27,7 +27,9 @@ struct conf_certificate {
     const char *key;
 };
 
-enum conf_upstream { CONF_AUTO, CONF_UDP, CONF_DOT };
+enum conf_upstream { CONF_AUTO, CONF_UDP, CONF_DOT, CONF_DOH };
+/* What the servers without a group are called. */
+#define CONF_GROUP_DEFAULT "default"
 
 /* SHA-256 of a SubjectPublicKeyInfo in DER. */
 struct conf_pin {
@@ -41,6 +43,14 @@ struct conf_server {
     struct conf_pin *pins;
     unsigned pin_count;
     const char *ca_file; /* NULL: the system's CAs */
+    const char *path;    /* of the URL; NULL but for CONF_DOH */
+    const char *group;   /* NULL: asked for all names that no rule forwards */
+};
+
+struct conf_forward {
+    const char *suffix;
+    const char *group; /* one that a server is in, or CONF_GROUP_DEFAULT */
+    bool internal;     /* then it is among dnssec.negative and rebinding.allow, too */
 };
 
 struct conf_list {
@@ -106,6 +116,8 @@ struct conf {
     struct {
         struct conf_server *servers;
         unsigned count;
+        struct conf_forward *forward;
+        unsigned forward_count;
         uint64_t try_timeout;    /* one try of one server */
         uint64_t total_timeout;  /* the whole lookup */
         uint64_t answer_timeout; /* after which the client gets what there is: at most 1400 */

@@ -47,7 +47,8 @@ static const char *const headers[] = {[CONF_X_FORWARDED_FOR] = "x-forwarded-for"
                                       [CONF_FORWARDED] = "forwarded",
                                       [CONF_FORWARDED_NONE] = "none",
                                       NULL};
-static const char *const upstreams[] = {[CONF_AUTO] = "auto", [CONF_UDP] = "udp", [CONF_DOT] = "tls", NULL};
+static const char *const upstreams[] = {
+    [CONF_AUTO] = "auto", [CONF_UDP] = "udp", [CONF_DOT] = "tls", [CONF_DOH] = "https", NULL};
 static const char *const answers[] = {[CONF_HONOUR] = "honour", [CONF_OVERRIDE] = "override", NULL};
 static const char *const cuts[] = {
     [CONF_CUT_VALIDATED] = "validated", [CONF_CUT_ALWAYS] = "always", [CONF_CUT_OFF] = "off", NULL};
@@ -501,7 +502,7 @@ static const struct kind kinds[] = {
     [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
     [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, NULL, protocols},
     [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
-    [KIND_UPSTREAM] = {"auto, udp or tls", word_parse, word_format, NULL, upstreams},
+    [KIND_UPSTREAM] = {"auto, udp, tls or https", word_parse, word_format, NULL, upstreams},
     [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
     [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, NULL, algorithms},
     [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},

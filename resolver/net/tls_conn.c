@@ -95,6 +95,9 @@ void tls_conn_free(struct tls_conn **c)
 {
     if (!*c)
         return;
+    /* A connection that was cut off says nothing against its session, which OpenSSL else makes void. */
+    if ((*c)->ssl)
+        SSL_set_shutdown((*c)->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free((*c)->ssl);
     free(*c);
     *c = NULL;

@@ -35,7 +35,7 @@ IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", 
 SINGLE_USERS = [
     ("LMDB", r"<lmdb\.h>", r"mdb_\w+", ["data/store/store.c"]),
     ("SSL", r"<openssl/ssl\.h>", r"SSL_\w+", ["resolver/net/tls.c", "resolver/net/tls_conn.c", "resolver/net/tls_conn.h", "resolver/net/tls_client.c", "resolver/net/ca.c"]),
-    ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/" + f for f in ("h2.c", "h2_stream.c", "h2_stream.h", "h2_request.c", "h2_memory.c", "h2_memory.h")]),
+    ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/" + f for f in ("h2.c", "h2_stream.c", "h2_stream.h", "h2_request.c", "h2_memory.c", "h2_memory.h", "h2_client.c")]),
     ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),

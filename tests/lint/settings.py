@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # How a kind of value is written in the page.
 KINDS = {
-    "UPSTREAM": r"Cm auto | udp | tls", "PIN": r"Ar base64",
+    "UPSTREAM": r"Cm auto | udp | tls | https", "PIN": r"Ar base64",
     "COUNT": r"Ar number", "WORKERS": r"Cm auto | Ar number", "SIZE": r"Ar size", "TIME": r"Ar time",
     "PATH": r"Ar file", "PROXY": r"Ar url", "URL": r"Ar url", "URLPATH": r"Ar path", "USER": r"Ar account", "HOST": r"Ar host",
     "NAME": r"Ar name", "ADDRESS": r"Ar address : Ns Ar port", "SERVER": r"Ar address Ns Op : Ns Ar port",

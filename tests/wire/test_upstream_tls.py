@@ -372,7 +372,7 @@ def test_real_server(make_polynya, real_dot, authority, ca):
 # --- the config
 
 @pytest.mark.parametrize("server,what", [
-    ({"protocol": "tls"}, "tls needs tls-name or pins"),
+    ({"protocol": "tls"}, "needs tls-name or pins"),
     ({"protocol": "udp", "tls-name": "a.example"}, "udp cannot check"),
     ({"tls-name": "a.example", "ca-file": "missing.pem"}, "missing.pem: cannot read CAs"),
     ({"pins": ["abc"]}, "SHA-256 of a public key"),

@@ -34,7 +34,7 @@ class FakeDot(FakeUpstream):
     good with `idle`: what is idle for so many seconds is closed.
     """
 
-    def __init__(self, pair, host="127.0.0.1", way="good", idle=None, tls12=False):
+    def __init__(self, pair, host="127.0.0.1", way="good", idle=None, tls12=False, alpn=()):
         self.way, self.idle = way, idle
         self.clear = []         # what came without TLS
         self.shaken = 0         # handshakes done
@@ -44,6 +44,8 @@ class FakeDot(FakeUpstream):
         if tls12:
             self._context.maximum_version = ssl.TLSVersion.TLSv1_2
         self._context.load_cert_chain(pair.chain, pair.key)
+        if alpn:
+            self._context.set_alpn_protocols(list(alpn))
         super().__init__(host)
 
     def server(self, **how):

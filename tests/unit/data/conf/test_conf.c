@@ -454,7 +454,7 @@ static void refuses_upstreams_it_cannot_serve(void **state)
          "upstream.servers[0].address: must be an IP address such as 192.0.2.1, 192.0.2.1:5353 or "
          "[2001:db8::1]:53"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1}, {address: 192.0.2.1, protocol: tls}]}",
-         "upstream.servers[1]: tls needs tls-name or pins to know the server by"},
+         "upstream.servers[1]: needs tls-name or pins to know the server by"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1, protocol: udp, tls-name: a.example}]}",
          "upstream.servers[0]: udp cannot check tls-name, pins or ca-file"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1, ca-file: a.pem}]}",

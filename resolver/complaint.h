@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Servers that are not what the config says they are: counted, put on hold, and told to the operator, each
+ * fault of each server once in a while. */
+#ifndef POLYNYA_RESOLVER_COMPLAINT_H
+#define POLYNYA_RESOLVER_COMPLAINT_H
+
+#include "resolver/net/dial.h"
+#include "resolver/net/h2_client.h"
+
+/* A connection to the server (struct server *) could not be opened: stream_env.failed. */
+void complaint_of_dial(void *server, enum dial_end why);
+/* It answered over HTTPS, but not with DNS: https_options.refused. */
+void complaint_of_https(void *server, enum h2_end why);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which group of servers is asked for a name: the one of the longest suffix that fits. Pure.
+ *
+ * The name alone decides, never the client nor anything else of the question. So what is cached under a
+ * name's key, in whichever cache, can only have come from that name's group, and no key need tell groups
+ * apart. */
+#ifndef POLYNYA_RESOLVER_FORWARD_H
+#define POLYNYA_RESOLVER_FORWARD_H
+
+#include "data/dns/name.h"
+
+struct forward_rule {
+    struct dns_name suffix; /* lower-cased; itself, too, is forwarded */
+    unsigned group;
+};
+
+struct forwards {
+    unsigned count;
+    struct forward_rule *rule; /* longest suffix first */
+};
+
+/* Brings the rules into order; suffixes are all different. */
+void forwards_sort(struct forwards *f);
+/* The rule that fits best; NULL if none does. */
+const struct forward_rule *forwards_find(const struct forwards *f, const struct dns_name *name);
+
+#endif
