@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#include "data/base/clock.h"
 #include "data/base/log.h"
 #include "data/base/metric.h"
 #include "steering/feed_file.h"
 #include "steering/policy.h"
+#include "steering/primary.h"
+#include "steering/state.h"
 
-enum { COUNTS_TEXT_MAX = 512 };
+enum { COUNTS_TEXT_MAX = 512, EXPIRE_MAX = 30 * 86400 };
 
 struct subscribed {
     const struct conf_rpz *conf;
@@ -18,6 +21,7 @@ struct subscribed {
     struct policy_zone *now;  /* believed; NULL: nothing */
     struct policy_zone *next; /* while it is being stored */
     uint64_t seen;            /* fingerprint of the file when it was read last */
+    struct primary *primary;  /* NULL: from a file */
     struct refusal told;
     bool expired; /* said so, and left out */
 };
@@ -130,9 +134,12 @@ static void read_file(struct subscribed *s, int64_t now)
         s->seen = seen;
 }
 
+/* Not before it could be asked for twice. */
 static bool has_expired(const struct subscribed *s, const struct policy_zone *p, int64_t now)
 {
-    return from_primary(s) && p->checked + (int64_t)p->soa.expire <= now;
+    int64_t expire = p->soa.expire < EXPIRE_MAX ? p->soa.expire : EXPIRE_MAX;
+    int64_t least = 2 * (int64_t)(s->conf->refresh_min / 1000);
+    return from_primary(s) && p->checked + (expire > least ? expire : least) <= now;
 }
 
 static void look_at(struct subscribed *s, int64_t now)
@@ -152,6 +159,79 @@ void policies_update(struct policies *p, int64_t now)
     for (unsigned i = 0; i < p->count; i++)
         look_at(&p->zone[i], now);
     set_metrics(p);
+}
+
+/* ---- transfers ---- */
+
+static const struct records *ours(void *self, struct soa *soa)
+{
+    const struct subscribed *s = self;
+    if (!s->now)
+        return NULL;
+    *soa = s->now->soa;
+    return s->now->records;
+}
+
+static bool store_checked(struct subscribed *s)
+{
+    struct store_txn *t;
+    if (store_write(s->all->world.store, &t) != STORE_OK)
+        return false;
+    if (state_put_policy(t, s->conf->name, STATE_POLICY_CHECKED,
+                         bytes_of(&s->now->checked, sizeof s->now->checked)) == STORE_OK)
+        return store_commit(t) == STORE_OK;
+    store_abort(t);
+    return false;
+}
+
+/* The primary has what we have. */
+static bool confirmed(struct subscribed *s, int64_t now)
+{
+    bool was_expired = s->expired;
+    s->told = (struct refusal){0};
+    s->expired = false;
+    s->now->checked = now;
+    if (was_expired)
+        s->all->world.changed(s->all->world.self, now);
+    return store_checked(s);
+}
+
+static bool transferred(struct subscribed *s, const struct primary_result *r, int64_t now)
+{
+    const struct rpz_judge judge = judge_of(s, now);
+    struct policy_zone *p = policy_new(r->records, &r->soa, &judge);
+    struct refusal why;
+    if (p)
+        return offer(s, p, now);
+    refuse(&why, REFUSAL_NO_MEMORY, "zone");
+    refused(s, &why);
+    return false;
+}
+
+static bool on_ended(void *self, const struct primary_result *r)
+{
+    struct subscribed *s = self;
+    int64_t now = clock_wall_ms() / 1000;
+    bool ok = r->end == PRIMARY_NEW         ? transferred(s, r, now)
+              : r->end == PRIMARY_UNCHANGED ? confirmed(s, now)
+                                            : false;
+    if (r->end == PRIMARY_FAILED)
+        refused(s, &r->why);
+    look_at(s, now);
+    set_metrics(s->all);
+    return ok;
+}
+
+static void follow(struct subscribed *s)
+{
+    const struct primary_options options = {.loop = s->all->loop,
+                                            .conf = s->conf,
+                                            .zone = &s->zone,
+                                            .timeout = s->all->conf->steering.fetch.timeout,
+                                            .ours = ours,
+                                            .ended = on_ended,
+                                            .self = s};
+    s->primary = primary_new(&options);
 }
 
 /* ---- start and end ---- */
@@ -178,8 +258,10 @@ void policies_free(struct policies **p)
 {
     if (!*p)
         return;
-    for (unsigned i = 0; i < (*p)->count; i++)
+    for (unsigned i = 0; i < (*p)->count; i++) {
+        primary_free(&(*p)->zone[i].primary);
         policy_free(&(*p)->zone[i].now);
+    }
     free(*p);
     *p = NULL;
 }
@@ -205,6 +287,8 @@ void policies_start(struct policies *p, const struct policies_world *world, int6
         const struct rpz_judge judge = judge_of(s, now);
         warn_of(s->conf);
         s->now = policy_load(t, s->conf->name, &judge);
+        if (from_primary(s) && p->loop)
+            follow(s);
         if (s->now)
             log_info("rpz.kept", "rpz=%s serial=%u sites=%zu", s->conf->name, s->now->soa.serial,
                      s->now->rules.site_count);

@@ -25,7 +25,7 @@ LAYERS = [
 
 # Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock. What belongs to
 # them and reads files is called ..._file.
-PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "roster", "rpz", "registry", "view"]
+PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "roster", "rpz", "registry", "view", "xfr"]
 ROLES = ["feed", "prober", "registrar", "fleet"]
 IMPURE_INCLUDES = re.compile(r'"(resolver/|data/store/|data/base/clock|data/base/log)|<(ev|curl/|sys/socket|lmdb|hiredis)')
 IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", "rand", "arc4random", "RAND_bytes",
@@ -37,6 +37,7 @@ SINGLE_USERS = [
     ("SSL", r"<openssl/ssl\.h>", r"SSL_\w+", ["resolver/net/tls.c", "resolver/net/tls_conn.c", "resolver/net/tls_conn.h", "resolver/net/tls_client.c", "resolver/net/ca.c"]),
     ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/" + f for f in ("h2.c", "h2_stream.c", "h2_stream.h", "h2_request.c", "h2_memory.c", "h2_memory.h", "h2_client.c")]),
     ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
+    ("EVP_MAC", None, r"EVP_MAC_\w+", ["data/dns/tsig.c", "resolver/net/tls.c"]),
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),

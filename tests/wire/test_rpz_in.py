@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Policy zones that are taken over: which of their rules count, what stands before them, and what becomes of them."""
+import threading
+import time
+
+import dns.rcode
+import dns.rdatatype
 import pytest
 
 from lib import doh
 from lib.lists import Publisher
 from lib.polynya import merge, run_daemon
 from lib.process import wait_until
-from lib.rpz import ZONE
+from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, Primary, Signer, envelope
 from lib.upstream import answer
 
 SIGNED, OTHER = "news.example", "other.example"
@@ -178,6 +183,238 @@ def test_an_earlier_zone_keeps_names_from_later_ones(make_polynya, truth, zone, 
     zone.write(1, RULES + "a.b.below.example A 1.1.1.1\nbelow.example A 1.1.1.1\n")
     daemon = make_polynya(truth, steering={"rpz": [first.config("first"), zone.config()]})
     await_rows(daemon, first=(5, 0), zone=(1, 2))
+
+
+# --- transfers
+
+class Secret:
+    """The file of KEY's secret, and the config of a zone that is transferred with it."""
+
+    def __init__(self, folder):
+        self.path = folder / "secret"
+        self.path.write_text(KEY[2] + "\n")
+
+    def config(self, port, name="zone", **more):
+        return {"name": name, "zone": ZONE, "primary": f"127.0.0.1:{port}", "tsig-name": KEY[0],
+                "tsig-secret-file": str(self.path), "refresh-min": "1s", "refresh-max": "1s", **more}
+
+
+@pytest.fixture
+def secret(tmp_path):
+    return Secret(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [Primary, BindPrimary])
+def test_a_primary_is_followed(make_polynya, truth, zone, secret, tmp_path, kind):
+    """AXFR first, then what changed, by IXFR, all of it signed."""
+    with kind(tmp_path / "primary", zone=zone.path) as primary:
+        primary.await_serial(1)
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(1, 2))
+        assert daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=AXFR serial=1 ")
+        zone.write(2, RULES + "third.example A 1.1.1.1\n")
+        primary.reload()
+        await_rows(daemon, zone=(2, 3))
+        assert daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=IXFR serial=2 ")
+        zone.write(3, f"{OTHER} A 1.0.0.1\n")
+        primary.reload()
+        await_rows(daemon, zone=(3, 1))
+        assert len(daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=AXFR")) == 1
+        row, = daemon.status()["steering"]["policy_zones"]
+        assert row["from"] == "primary"
+
+
+def test_hmac_sha512(make_polynya, truth, secret):
+    key = (KEY[0], "hmac-sha512", KEY[2])
+    with FakePrimary(honest(key), key) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port, **{"tsig-algorithm": key[1]})]})
+        await_rows(daemon, zone=(9, 1))
+
+
+def test_a_wrong_key_has_its_own_reason(make_polynya, truth, zone, secret, tmp_path):
+    with Primary(tmp_path / "primary", zone=zone.path) as primary:
+        primary.await_serial(1)
+        secret.path.write_text("d3JvbmcgYnV0IGFzIGxvbmcgYXMgdGhlIG90aGVyIQ==")
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        wait_until(lambda: refusals(daemon, "tsig-signature"), "the secret is refused")
+        assert rows(daemon) == {} and b'"rpz":"missing"' in daemon.admin("/health")[1]
+        daemon.configure(merge(daemon.config, {"steering": {"rpz": [
+            secret.config(primary.port, **{"tsig-name": "other.test"})]}}))
+        daemon.reload()
+        wait_until(lambda: refusals(daemon, "tsig-key"), "the key is refused")
+        daemon.configure(merge(daemon.config, {"steering": {"rpz": [
+            {"name": "zone", "zone": ZONE, "primary": f"127.0.0.1:{primary.port}", "refresh-min": "1s"}]}}))
+        daemon.reload()
+        wait_until(lambda: refusals(daemon, "transfer-refused"), "nobody gets it without a key")
+        assert daemon.program.grep(r"event=rpz\.unsigned rpz=zone ")
+        secret.path.write_text(KEY[2])
+        daemon.configure(merge(daemon.config, {"steering": {"rpz": [secret.config(primary.port)]}}))
+        daemon.reload()
+        await_rows(daemon, zone=(1, 2))
+
+
+def test_a_dead_primary_leaves_the_last_good_zone(make_polynya, truth, zone, secret, tmp_path):
+    with Primary(tmp_path / "primary", zone=zone.path) as primary:
+        primary.await_serial(1)
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(1, 2))
+    wait_until(lambda: refusals(daemon, "not-fetched"), "the primary is gone")
+    daemon.stop()
+    daemon.start()
+    await_rows(daemon, zone=(1, 2))
+    wait_until(lambda: refusals(daemon, "not-fetched"), "and still is")
+
+
+def test_a_zone_expires(make_polynya, truth, zone, secret, tmp_path):
+    """Nobody has confirmed it for the SOA's expire: its rules end, and begin again with the primary's return."""
+    zone.put(zone_text(1, expire=3))
+    with Primary(tmp_path / "primary", zone=zone.path) as primary:
+        primary.await_serial(1)
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon.expect_errors(r"event=rpz\.expired")
+        await_rows(daemon, zone=(1, 2))
+        primary.stop()
+        wait_until(lambda: rows(daemon) == {}, "the zone expires")
+        daemon.program.wait_line(r"event=rpz\.expired rpz=zone serial=1 ")
+        assert b'"rpz":"missing"' in daemon.admin("/health")[1] and daemon.metric("rpz_sites") == 0
+        with Primary(tmp_path / "again", zone=zone.path, port=primary.port):
+            await_rows(daemon, zone=(1, 2))
+            assert len(daemon.program.grep(r"event=rpz\.transferred")) == 1, "it was confirmed, not sent again"
+
+
+# --- a primary that misbehaves
+
+SOA = f"{ZONE} SOA localhost. root.localhost. %d 1 1 86400 5"
+A = f"{OTHER}.{ZONE} A 1.1.1.1"
+
+
+def honest(key=KEY, *transfer, serial=9, sign=True):
+    """The SOA signed, then the messages given (records of each), all signed unless sign says otherwise."""
+    messages = transfer or ([SOA % serial, A, SOA % serial],)
+
+    def answer(question):
+        signer = Signer(question, key)
+        soa = envelope(question, SOA % serial)
+        if question.question[0].rdtype == dns.rdatatype.SOA:
+            return [signer(soa)]
+        wires = [envelope(question, *m, asked=i == 0) for i, m in enumerate(messages)]
+        return [signer(w, sign=sign is True or sign[i]) for i, w in enumerate(wires)]
+    return answer
+
+
+def bad(make_polynya, truth, secret, answer, why, key=KEY, **fetch):
+    with FakePrimary(answer, key) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)], "fetch": fetch})
+        wait_until(lambda: refusals(daemon, why), f"the transfer is refused: {why}")
+        assert rows(daemon) == {}
+        assert daemon.program.grep(rf"event=rpz\.refused rpz=zone why={why} ")
+    return daemon
+
+
+def test_unsigned_messages_between_signed_ones(make_polynya, truth, secret):
+    many = [[SOA % 9]] + [[f"n{i}.example.{ZONE} A 1.1.1.1"] for i in range(99)] + [[SOA % 9]]
+    with FakePrimary(honest(KEY, *many, sign=[True] + [False] * 99 + [True]), KEY) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(9, 99))
+
+
+@pytest.mark.parametrize("transfer, sign, why", [
+    ([[SOA % 9, A], [SOA % 9]], [True, False], "tsig-missing"),
+    ([[SOA % 9, A, SOA % 8]], True, "bad-transfer"),
+    ([[SOA % 9, A, SOA % 9, A]], True, "bad-transfer"),
+    ([[A, SOA % 9]], True, "bad-transfer"),
+    ([[SOA % 9, "news.example A 1.1.1.1", SOA % 9]], True, "bad-zone"),
+    ([[SOA % 9]] + [[A]] * 100 + [[SOA % 9]], [True] + [False] * 100 + [True], "tsig-missing"),
+], ids=["unsigned-end", "other-soa", "behind-the-end", "no-soa", "outside", "too-many-unsigned"])
+def test_what_is_wrong_is_refused_whole(make_polynya, truth, secret, transfer, sign, why):
+    bad(make_polynya, truth, secret, honest(KEY, *transfer, sign=sign), why)
+
+
+def test_an_unsigned_answer(make_polynya, truth, secret):
+    bad(make_polynya, truth, secret, lambda q: [envelope(q, SOA % 9)], "tsig-missing")
+
+
+def test_an_old_signature(make_polynya, truth, secret):
+    bad(make_polynya, truth, secret,
+        lambda q: [Signer(q, KEY)(envelope(q, SOA % 9), time_signed=time.time() - 400)], "tsig-time")
+
+
+def test_a_changed_answer(make_polynya, truth, secret):
+    def answer(question):
+        wire = honest()(question)[0]
+        return [wire.replace(b"localhost", b"localbost", 1)]
+    bad(make_polynya, truth, secret, answer, "tsig-signature")
+
+
+def test_an_endless_transfer(make_polynya, truth, secret):
+    def answer(question):
+        if question.question[0].rdtype == dns.rdatatype.SOA:
+            return honest()(question)
+        return endless(question)
+
+    def endless(question):
+        signer = Signer(question, KEY)
+        yield signer(envelope(question, SOA % 9))
+        for i in range(10**9):
+            yield signer(envelope(question, *[f"n{i}-{k}.example.{ZONE} A 1.1.1.1" for k in range(20)]))
+    daemon = bad(make_polynya, truth, secret, answer, "too-slow", timeout="3s")
+    assert daemon.metric("rpz_missing") == 1
+
+
+def test_a_silent_primary(make_polynya, truth, secret):
+    silent = threading.Event()
+
+    def answer(question):
+        silent.wait(30)
+    bad(make_polynya, truth, secret, answer, "too-slow", timeout="1s")
+    silent.set()
+
+
+def test_a_primary_that_hangs_up(make_polynya, truth, secret):
+    bad(make_polynya, truth, secret, lambda q: None, "bad-transfer")
+
+
+def test_a_serial_that_goes_back(make_polynya, truth, secret):
+    serial = [9]
+    with FakePrimary(lambda q: honest(serial=serial[0])(q), KEY) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(9, 1))
+        serial[0] = 8
+        wait_until(lambda: refusals(daemon, "rolled-back"), "an older zone")
+        assert rows(daemon) == {"zone": (9, 1)}
+
+
+def test_a_wrong_difference_is_asked_for_whole(make_polynya, truth, secret):
+    """What cannot be applied is no reason to stay behind for ever."""
+    serial = [9]
+
+    def answer(question):
+        if serial[0] == 9 or question.question[0].rdtype != dns.rdatatype.IXFR:
+            return honest(serial=serial[0])(question)
+        gone = f"never-there.example.{ZONE} A 1.1.1.1"
+        return honest(KEY, [SOA % 10, SOA % 9, gone, SOA % 10, SOA % 10], serial=10)(question)
+    with FakePrimary(answer, KEY) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(9, 1))
+        serial[0] = 10
+        await_rows(daemon, zone=(10, 1))
+        assert refusals(daemon, "bad-transfer") == 1
+        assert primary.asked[-1] in ("SOA", "AXFR") and "IXFR" in primary.asked
+
+
+def test_a_primary_without_ixfr(make_polynya, truth, secret):
+    serial = [9]
+
+    def answer(question):
+        if question.question[0].rdtype == dns.rdatatype.IXFR:
+            return [Signer(question, KEY)(envelope(question, rcode=dns.rcode.NOTIMP))]
+        return honest(serial=serial[0])(question)
+    with FakePrimary(answer, KEY) as primary:
+        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        await_rows(daemon, zone=(9, 1))
+        serial[0] = 10
+        await_rows(daemon, zone=(10, 1))
+        assert not refusals(daemon, "transfer-refused")
 
 
 # --- config

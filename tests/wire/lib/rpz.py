@@ -3,9 +3,21 @@
 import functools
 import http.server
 import pathlib
+import socket
+import struct
 import threading
+import time
 
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
 import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.tsig
+from dns.rdtypes.ANY.TSIG import TSIG
 
 from .doh import question
 from .ports import free_port
@@ -196,6 +208,116 @@ zone:
             except (OSError, EOFError):
                 return False
         wait_until(told, f"serial {serial} at the primary")
+
+
+class BindPrimary(Server):
+    """named, which serves zone (a file) to holders of KEY, as AXFR and as what changed."""
+
+    def text(self, zone):
+        name, algorithm, secret = KEY
+        return f"""
+options {{
+    directory "{self.dir}"; pid-file "{self.dir}/pid"; session-keyfile "{self.dir}/session.key"; lock-file none;
+    listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+    recursion no; dnssec-validation no; notify no; ixfr-from-differences yes; allow-transfer {{ key "{name}"; }};
+}};
+controls {{ }};
+key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};
+zone "{ZONE}" {{ type primary; file "{zone}"; masterfile-format text; }};
+"""
+
+    def argv(self):
+        return ["named", "-g", "-n", "1", "-c", self.config]
+
+    def reload(self):
+        self.program.send_signal(1)
+
+    def await_serial(self, serial):
+        Primary.await_serial(self, serial)
+
+    def serial(self):
+        return Primary.serial(self)
+
+
+class FakePrimary:
+    """A primary of our own making. answer(question, conn) gets each question as dnspython has it (TSIG checked where
+    key is given) and returns the messages to send, or None to say nothing more."""
+
+    def __init__(self, answer, key=None, port=None):
+        self.answer, self.asked = answer, []
+        self.keyring = {dns.name.from_text(key[0]): dns.tsig.Key(key[0], key[2], key[1])} if key else None
+        self.sock = socket.create_server(("127.0.0.1", port or free_port()))
+        self.port = self.sock.getsockname()[1]
+        self.open = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while self.open:
+            try:
+                conn, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        with conn:
+            try:
+                while head := conn.recv(2, socket.MSG_WAITALL):
+                    wire = conn.recv(struct.unpack("!H", head)[0], socket.MSG_WAITALL)
+                    question = dns.message.from_wire(wire, keyring=self.keyring, raise_on_truncation=False)
+                    self.asked.append(dns.rdatatype.to_text(question.question[0].rdtype))
+                    messages = self.answer(question)
+                    if messages is None:
+                        return
+                    for wire in messages:
+                        conn.sendall(struct.pack("!H", len(wire)) + wire)
+            except (OSError, dns.exception.DNSException):
+                pass
+
+    def close(self):
+        self.open = False
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.open:
+            self.close()
+
+
+class Signer:
+    """The messages of one signed answer; sign=False leaves one unsigned, to be covered by the next."""
+
+    def __init__(self, question, key):
+        self.key = dns.tsig.Key(key[0], key[2], key[1])
+        self.id, self.mac, self.context = question.id, question.mac, None
+
+    def __call__(self, wire, sign=True, time_signed=None):
+        if not sign:
+            assert self.context
+            self.context.update(wire)
+            return wire
+        rdata = TSIG(dns.rdataclass.ANY, dns.rdatatype.TSIG, self.key.algorithm, 0, 300, b"", self.id, 0, b"")
+        signed, self.context = dns.tsig.sign(wire, self.key, rdata, int(time_signed or time.time()),
+                                             None if self.context else self.mac, self.context, True)
+        signed = signed.to_wire()
+        count = struct.unpack("!H", wire[10:12])[0] + 1
+        return (wire[:10] + struct.pack("!H", count) + wire[12:] + self.key.name.to_wire() +
+                struct.pack("!HHIH", dns.rdatatype.TSIG, dns.rdataclass.ANY, 0, len(signed)) + signed)
+
+
+def envelope(question, *records, asked=True, rcode=0):
+    """One message of an answer, not signed; records: "owner TYPE rdata" in text, names whole."""
+    reply = dns.message.Message(question.id)
+    reply.flags = dns.flags.QR | dns.flags.AA
+    reply.set_rcode(rcode)
+    reply.question = question.question if asked else []
+    for record in records:
+        owner, type, rdata = record.split(" ", 2)
+        reply.answer.append(dns.rrset.from_text(owner + ".", 60, "IN", type, rdata))
+    return reply.to_wire()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
