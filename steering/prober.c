@@ -18,6 +18,9 @@
 #include "steering/rounds.h"
 #include "steering/policies.h"
 
+/* Seconds that we wait for first results before we say that we are ready; and how often we look. */
+#define FIRST_RESULTS_MAX  2.
+#define FIRST_RESULTS_LOOK 0.01
 /* Seconds from a folder's change to reading it: a publisher writes several files. */
 #define SETTLE 0.2
 
@@ -37,6 +40,8 @@ struct prober {
     ev_io signals;
     ev_io folders;
     ev_timer settle;
+    ev_timer began;
+    ev_tstamp started;
     ev_timer poll;
 };
 
@@ -143,13 +148,26 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
     metric_count(METRIC_LOOP_TURNS);
 }
 
+/* Until there are first results all sites are answered with the truth: a start is not over before. */
+static void on_began(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct prober *p = w->data;
+    (void)events;
+    if (!rounds_began(p->rounds) && ev_now(loop) < p->started + FIRST_RESULTS_MAX)
+        return;
+    ev_timer_stop(loop, w);
+    ledger_store_now(&p->ledger);
+    p->ready(p->self);
+}
+
 static void start_watchers(struct prober *p, int signals)
 {
     ev_io_init(&p->signals, on_signal, signals, EV_READ);
     ev_io_start(p->loop, &p->signals);
     ev_init(&p->settle, on_settled);
     ev_timer_init(&p->poll, on_poll, poll_interval(p), 0.);
-    p->folders.data = p->settle.data = p->poll.data = p;
+    ev_timer_init(&p->began, on_began, FIRST_RESULTS_LOOK, FIRST_RESULTS_LOOK);
+    p->folders.data = p->settle.data = p->poll.data = p->began.data = p;
     ev_timer_start(p->loop, &p->poll);
     feed_watch_init(&p->watch);
     if (p->watch.fd < 0) {
@@ -168,7 +186,8 @@ static void run_loop(struct prober *p, int signals)
     watch_folders(p);
     read_overrides(p);
     lists_update(p->lists, now_seconds(), true);
-    p->ready(p->self);
+    p->started = ev_now(p->loop);
+    ev_timer_start(p->loop, &p->began);
     ev_run(p->loop, 0);
     feed_watch_fini(&p->watch);
 }

@@ -9,7 +9,8 @@
 
 /* Runs until SIGTERM or SIGINT: 0. 1 if it cannot start, which is logged. Called in a process of its own,
  * after the log and the metrics page were set up; opens everything it needs itself. ready is called
- * once, when what the lists say for now is stored. */
+ * once, when what the lists say for now is stored and their mirrors have first results, or not within two
+ * seconds. */
 int prober_run(const struct conf *conf, struct shm *shm, void (*ready)(void *self), void *self);
 
 #endif

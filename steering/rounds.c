@@ -17,6 +17,7 @@ struct target {
     struct uplink_held held;
     uint32_t turn;   /* which of its site's names is next */
     uint8_t failure; /* the last one: enum probe_failure */
+    bool first;      /* nothing is known of it, and its first probe has not ended */
 };
 
 struct rounds {
@@ -29,6 +30,7 @@ struct rounds {
     uint32_t count;
     struct link waiting;
     unsigned busy;
+    uint32_t first; /* targets that are */
 };
 
 static uint32_t index_of(const struct target *t)
@@ -104,6 +106,12 @@ static void change_busy(struct rounds *r, int by)
     metric_set(METRIC_PROBES_BUSY, r->busy);
 }
 
+static void set_first(struct target *t, bool first)
+{
+    t->rounds->first += (uint32_t)first - (uint32_t)t->first;
+    t->first = first;
+}
+
 static void sleep_for(struct target *t, double seconds)
 {
     ev_timer_set(&t->due, seconds, 0.);
@@ -118,6 +126,7 @@ static void on_result(void *self, const struct fetch_result *result)
     change_busy(r, -1);
     sleep_for(t, jittered_interval(r));
     take_result(t, probe_judge(result, view_site_contains(entry_of(t)->site)), result);
+    set_first(t, false);
     start_waiting(r);
 }
 
@@ -150,10 +159,12 @@ static void start_waiting(struct rounds *r)
 {
     while (r->busy < r->conf->steering.probe.concurrency && !link_empty(&r->waiting)) {
         struct target *t = holder_of(link_take(&r->waiting), struct target, waiting);
-        if (start(t))
+        if (start(t)) {
             change_busy(r, +1);
-        else
+        } else {
             sleep_for(t, jittered_interval(r));
+            set_first(t, false);
+        }
     }
 }
 
@@ -190,6 +201,7 @@ static void stop(struct target *t)
     }
     ev_timer_stop(r->loop, &t->due);
     link_remove(&t->waiting);
+    set_first(t, false);
     uplink_forget(&r->uplink, &t->held);
 }
 
@@ -203,7 +215,8 @@ static void stop_all(struct target *targets, uint32_t n)
 /* Known states are believed for a while: their probes need not come in a crowd. */
 static void begin(struct target *t)
 {
-    if (t->rounds->ledger->roster->record[index_of(t)].state == HEALTH_UNKNOWN)
+    set_first(t, t->rounds->ledger->roster->record[index_of(t)].state == HEALTH_UNKNOWN);
+    if (t->first)
         link_append(&t->rounds->waiting, &t->waiting);
     else
         sleep_for(t, interval(t->rounds) * random_below(1000) / 1000.);
@@ -214,6 +227,7 @@ static void carry_over(struct target *t, struct target *old)
 {
     t->turn = old->turn;
     t->failure = old->failure;
+    set_first(t, old->first);
     if (ev_is_active(&old->due))
         sleep_for(t, ev_timer_remaining(t->rounds->loop, &old->due));
     else
@@ -228,7 +242,7 @@ void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t 
     if (!r->conf->steering.probe.mode)
         return;
     if (!old)
-        r->uplink.state = now->head->uplink;
+        uplink_resume(&r->uplink, now->head->uplink);
     r->target = new_targets(r, now->count);
     r->count = r->target ? now->count : 0;
     for (uint32_t i = 0; i < r->count; i++) {
@@ -240,6 +254,11 @@ void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t 
     }
     stop_all(old, old_count);
     start_waiting(r);
+}
+
+bool rounds_began(const struct rounds *r)
+{
+    return r->first == 0;
 }
 
 struct rounds *rounds_new(struct ev_loop *loop, const struct conf *conf, struct ledger *ledger)

@@ -19,5 +19,7 @@ void rounds_free(struct rounds **r);
 /* The ledger has another roster than before: probes what is in it from here on. before and from as
  * ledger_stored gives them, or NULL. */
 void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t *from);
+/* Has every address a first result? */
+bool rounds_began(const struct rounds *r);
 
 #endif

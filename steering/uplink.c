@@ -161,6 +161,12 @@ void uplink_fini(struct uplink *u)
     ev_timer_stop(u->loop, &u->again);
 }
 
+void uplink_resume(struct uplink *u, enum health_uplink state)
+{
+    u->state = state;
+    metric_set(METRIC_PROBE_UPLINK, state == HEALTH_UPLINK_WORKS);
+}
+
 void uplink_proved(struct uplink *u)
 {
     settle_all(u, &u->asked, true);

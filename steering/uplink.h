@@ -52,6 +52,8 @@ struct uplink {
 /* All are borrowed; the caller sets settle, changed and self. */
 void uplink_init(struct uplink *u, struct ev_loop *loop, const struct conf *conf, struct fetcher *fetcher);
 void uplink_fini(struct uplink *u);
+/* What it was before a restart. */
+void uplink_resume(struct uplink *u, enum health_uplink state);
 /* A probe succeeded: what is held counts, and the uplink works. */
 void uplink_proved(struct uplink *u);
 /* A probe of that address failed. addresses and sites are all that are probed. May settle it at once. */

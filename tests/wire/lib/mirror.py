@@ -23,7 +23,7 @@ class Mirror:
         self.pair, self.body, self.status, self.mode = pair, body, 200, "good"
         self.requests = []      # (SNI, Host, path) of each that was read
         self.connections = 0
-        self.open = self.most = 0
+        self.open = 0
         self.lock = threading.Lock()
         self.hold = None        # an Event to wait for before answering
         self.listener = None
@@ -59,7 +59,6 @@ class Mirror:
         mode = self.mode(number) if callable(self.mode) else self.mode
         with self.lock:
             self.open += 1
-            self.most = max(self.most, self.open)
         try:
             with conn:
                 conn.settimeout(30)
