@@ -192,11 +192,11 @@ static json_t *upstreams_json(struct engine *e)
     for (unsigned i = 0; i < count && i < UPSTREAMS_MAX; i++) {
         char address[SOCK_ADDR_TEXT_MAX];
         sock_addr_format(&state[i].address, address);
-        json_array_append_new(all,
-                              json_pack("{s:s, s:b, s:i, s:i, s:I, s:I}", "address", address, "on_hold",
-                                        state[i].on_hold, "rtt_ms", (int)state[i].rtt_ms, "loss_percent",
-                                        (int)state[i].loss_percent, "queries", (json_int_t)state[i].queries,
-                                        "timeouts", (json_int_t)state[i].timeouts));
+        json_array_append_new(
+            all, json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I}", "address", address, "protocol",
+                           state[i].protocol, "group", state[i].group, "on_hold", state[i].on_hold, "rtt_ms",
+                           (int)state[i].rtt_ms, "loss_percent", (int)state[i].loss_percent, "queries",
+                           (json_int_t)state[i].queries, "timeouts", (json_int_t)state[i].timeouts));
     }
     return all;
 }

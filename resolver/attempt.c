@@ -111,6 +111,9 @@ static bool send_over(struct attempt *a, enum transport via)
     a->bad = 0;
     a->server->queries++;
     int error = via == OVER_STREAM ? send_stream(a) : send_udp(a);
+    /* Connecting and a handshake are two round trips more. */
+    if (a->state == ATTEMPT_STREAM && a->stream.cold && a->server->encrypted)
+        a->due += a->patience;
     if (blames_server(error))
         server_is_silent(a, via);
     return error == 0;

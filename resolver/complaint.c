@@ -20,6 +20,10 @@ static enum metric metric_of_dial(enum dial_end why)
         return METRIC_UPSTREAM_TLS_PIN;
     case DIAL_END_CERTIFICATE:
         return METRIC_UPSTREAM_TLS_CERTIFICATE;
+    case DIAL_END_UNREACHABLE:
+        return METRIC_UPSTREAM_TLS_UNREACHABLE;
+    case DIAL_END_STALLED:
+        return METRIC_UPSTREAM_TLS_STALLED;
     default:
         return METRIC_UPSTREAM_TLS_HANDSHAKE;
     }
@@ -35,15 +39,17 @@ static void log_fault(struct server *s, const char *event, int fault, const char
     log_warn(event, "server=%s why=%s text=\"%s\"", address, why, text);
 }
 
-/* That is no matter of one name, so there is nothing to wait for. */
+/* That a server is not whom we expect is no matter of one name, so there is nothing to wait for; that it
+ * cannot be reached shows in its queries, too. Plain servers' connections are not what they are judged by. */
 void complaint_of_dial(void *server, enum dial_end why)
 {
-    if (!dial_end_is_tls(why))
+    struct server *s = server;
+    if (!s->encrypted || why == DIAL_END_CLOSED)
         return;
     metric_count(metric_of_dial(why));
-    if (server_broken(server, clock_mono_ms()))
+    if (dial_end_is_tls(why) && server_broken(s, clock_mono_ms()))
         metric_count(METRIC_UPSTREAM_DEAD);
-    log_fault(server, "upstream.tls", (int)why, dial_end_name(why), dial_end_text(why));
+    log_fault(s, "upstream.tls", (int)why, dial_end_name(why), dial_end_text(why));
 }
 
 /* A status may be one of overload: it counts as silence does, and holds the server only when it goes on. */

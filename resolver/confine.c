@@ -240,6 +240,11 @@ static void allow_common(struct rules *r, const struct conf *conf)
     allow_path(r, conf->state_dir, WRITE);
     allow_path(r, "/dev/null", READ | LANDLOCK_ACCESS_FS_WRITE_FILE);
     allow_path(r, "/dev/urandom", READ);
+}
+
+/* For those that make TLS clients while they run; a worker inherits its own. */
+static void allow_cas(struct rules *r)
+{
     allow_path(r, "/etc/ssl", READ);
     allow_path(r, "/usr/lib/ssl", READ);
     allow_path(r, "/usr/share/ca-certificates", READ);
@@ -265,6 +270,7 @@ bool confine_prober(const struct conf *conf)
         return true;
     rules_open(&r, NET_BIND_TCP);
     allow_common(&r, conf);
+    allow_cas(&r);
     conf_each_path(conf, on_prober_path, &r);
     conf_each_url(conf, on_url, &r);
     /* Resolving names reads its config, and may load modules. */

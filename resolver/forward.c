@@ -17,10 +17,16 @@ void forwards_sort(struct forwards *f)
         qsort(f->rule, f->count, sizeof *f->rule, longest_first);
 }
 
-const struct forward_rule *forwards_find(const struct forwards *f, const struct dns_name *name)
+static bool fits(const struct forward_rule *rule, const struct dns_name *name, uint16_t type)
+{
+    return name_within(name, &rule->suffix) &&
+           (type != DNS_DS || name->len > rule->suffix.len || name->len == 1);
+}
+
+const struct forward_rule *forwards_find(const struct forwards *f, const struct dns_name *name, uint16_t type)
 {
     for (unsigned i = 0; i < f->count; i++)
-        if (name_within(name, &f->rule[i].suffix))
+        if (fits(&f->rule[i], name, type))
             return &f->rule[i];
     return NULL;
 }

@@ -157,7 +157,7 @@ static size_t local(struct engine *e, const struct dns_query *q)
 {
     struct local_zone zone;
     if (local_find(q, &zone) &&
-        (!zone.optional || (e->conf->local_zones && !upstream_forwards(e->upstream, &q->name))))
+        (!zone.optional || (e->conf->local_zones && !upstream_forwards(e->upstream, q))))
         return local_answer(&zone, q, engine_now(e), e->block, sizeof e->block);
     return q->type == DNS_ANY ? local_any(q, engine_now(e), e->block, sizeof e->block) : 0;
 }
@@ -320,7 +320,7 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
 static bool stale_at_once(struct engine *e, const struct http_stream *s, const struct dns_query *q,
                           const struct answer_key *key, bool may_ask)
 {
-    if (may_ask && !upstream_dead(e->upstream, &q->name))
+    if (may_ask && !upstream_dead(e->upstream, q))
         return false;
     if (may_ask)
         pending_renew(e->pending, q, key, &s->client, true);
@@ -341,7 +341,7 @@ static bool answer_cut(struct engine *e, struct http_stream *s, const struct dns
 
 static bool may_cut(const struct engine *e, const struct dns_query *q)
 {
-    return e->conf->cache.cut != CONF_CUT_OFF && !upstream_forwards(e->upstream, &q->name) &&
+    return e->conf->cache.cut != CONF_CUT_OFF && !upstream_forwards(e->upstream, q) &&
            !snapshot_has(e->snapshot, &q->name);
 }
 

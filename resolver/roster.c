@@ -32,7 +32,11 @@ static bool open_server(struct server *s, struct ev_loop *loop, const struct con
 {
     struct stream_env env = {
         .loop = loop, .server = &s->address, .peer = peer, .failed = complaint_of_dial, .self = s};
+    static const char *const protocols[] = {
+        [CONF_AUTO] = "udp", [CONF_UDP] = "udp", [CONF_DOT] = "tls", [CONF_DOH] = "https"};
     server_init(s, &c->address);
+    s->protocol = protocols[c->protocol];
+    s->group = c->group ? c->group : CONF_GROUP_DEFAULT;
     s->encrypted = c->protocol == CONF_DOT || c->protocol == CONF_DOH;
     /* Without a peer it would be asked in clear text: rather not at all. */
     if (s->encrypted && !peer)
@@ -98,8 +102,8 @@ void roster_fini(struct roster *r)
     *r = (struct roster){0};
 }
 
-const struct server_group *roster_group(const struct roster *r, const struct dns_name *name)
+const struct server_group *roster_group(const struct roster *r, const struct dns_query *q)
 {
-    const struct forward_rule *rule = forwards_find(&r->forwards, name);
+    const struct forward_rule *rule = forwards_find(&r->forwards, &q->name, q->type);
     return &r->groups[rule ? rule->group : 0];
 }

@@ -18,11 +18,11 @@ struct roster {
     struct forwards forwards;
 };
 
-/* conf is borrowed until this returns, peers for the roster's life. False without memory, or if a server
+/* conf and peers are borrowed for the roster's life. False without memory, or if a server
  * would have to be asked in clear text that must not be; to be closed with roster_fini in any case. */
 bool roster_init(struct roster *r, struct ev_loop *loop, const struct conf *conf, const struct peers *peers);
 /* All queries must have been cancelled. */
 void roster_fini(struct roster *r);
-const struct server_group *roster_group(const struct roster *r, const struct dns_name *name);
+const struct server_group *roster_group(const struct roster *r, const struct dns_query *q);
 
 #endif

@@ -27,8 +27,9 @@ enum transport { OVER_UDP, OVER_STREAM, TRANSPORTS };
 
 struct server {
     union sock_addr address;
-    struct stream *stream; /* its connection, owned by who owns the servers */
-    bool encrypted;        /* asked over its stream only */
+    const char *protocol, *group; /* what the operator calls them; borrowed */
+    struct stream *stream;        /* its connection, owned by who owns the servers */
+    bool encrypted;               /* asked over its stream only */
     struct path path[TRANSPORTS];
     unsigned streak;                   /* timeouts since the last reply */
     uint64_t names[SERVER_HOLD_NAMES]; /* hashes of names in the streak, all different */

@@ -58,21 +58,21 @@ struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query 
 {
     if (u->closing)
         return NULL;
-    const struct server_group *group = roster_group(&u->roster, &q->name);
+    const struct server_group *group = roster_group(&u->roster, q);
     explore_beside(&u->exchange, group, q);
     return exchange_start(&u->exchange, group, q, done, self);
 }
 
 /* The root's rule says nothing of any name. */
-bool upstream_forwards(const struct upstream *u, const struct dns_name *name)
+bool upstream_forwards(const struct upstream *u, const struct dns_query *q)
 {
-    const struct forward_rule *rule = forwards_find(&u->roster.forwards, name);
+    const struct forward_rule *rule = forwards_find(&u->roster.forwards, &q->name, q->type);
     return rule && rule->suffix.len > 1;
 }
 
-bool upstream_dead(const struct upstream *u, const struct dns_name *name)
+bool upstream_dead(const struct upstream *u, const struct dns_query *q)
 {
-    return server_group_held(roster_group(&u->roster, name));
+    return server_group_held(roster_group(&u->roster, q));
 }
 
 void upstream_cancel(struct upstream_lookup **l)
@@ -89,6 +89,8 @@ unsigned upstream_states(const struct upstream *u, struct upstream_state *out, u
         const struct server *s = &x->servers[i];
         const struct path *p = &s->path[server_transport(s, clock_mono_ms())];
         out[i] = (struct upstream_state){.address = s->address,
+                                         .protocol = s->protocol,
+                                         .group = s->group,
                                          .on_hold = s->on_hold,
                                          .rtt_ms = path_rtt(p),
                                          .loss_percent = p->loss * 100 / PATH_LOSS_ALL,

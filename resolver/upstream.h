@@ -30,16 +30,17 @@ void upstream_free(struct upstream **u);
  * never before this returns; NULL when nothing could be started (no memory): then done is not called. */
 struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
                                      void *self);
-/* All servers that name would be asked of are taken for dead. */
-bool upstream_dead(const struct upstream *u, const struct dns_name *name);
-/* A rule of the operator's says where name is asked: then nothing that is built in about names (local zones,
+/* All servers that q would be asked of are taken for dead. */
+bool upstream_dead(const struct upstream *u, const struct dns_query *q);
+/* A rule of the operator's says where q is asked: then nothing that is built in about names (local zones,
  * denials of other servers) holds for it. */
-bool upstream_forwards(const struct upstream *u, const struct dns_name *name);
+bool upstream_forwards(const struct upstream *u, const struct dns_query *q);
 /* Ends a lookup without done being called. Not from within a callback of the same lookup. */
 void upstream_cancel(struct upstream_lookup **l);
 
 struct upstream_state {
     union sock_addr address;
+    const char *protocol, *group; /* borrowed from the upstream */
     bool on_hold;
     uint32_t rtt_ms;       /* smoothed, 0 if never measured */
     uint32_t loss_percent; /* of the latest tries */

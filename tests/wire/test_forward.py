@@ -81,6 +81,11 @@ def test_group_over_tls(make_polynya, make_upstream, authority, ca):
     assert not office.clear and not plain.queries("other.corp.example")
 
 
+def test_status_tells_groups(make_polynya, three):
+    daemon = make_polynya(**forwarding(three, RULES))
+    assert [(u["group"], u["protocol"]) for u in daemon.status()["upstreams"]] == [("default", "udp"), ("office", "udp"), ("lab", "udp")]
+
+
 def test_rules_change_at_reload(make_polynya, three, ca):
     daemon = make_polynya(**forwarding(three, RULES))
     with doh.h2_tls(daemon.port, ca) as c:

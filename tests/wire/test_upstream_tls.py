@@ -4,6 +4,7 @@
 A try may take 5 s here, longer than a reader is kept waiting: where every question is answered, no reader waited for
 a bad server's time to end.
 """
+import contextlib
 import shutil
 import socket
 
@@ -156,6 +157,19 @@ def test_nothing_is_asked_of_a_stranger(make_client, make_dot, pair, authority, 
     assert wait_until(lambda: daemon.status()["upstreams"][0]["on_hold"], "the server to be on hold")
 
 
+@pytest.mark.parametrize("kind", ["unreachable", "stalled"])
+def test_what_cannot_be_reached_is_told(make_client, make_dot, kind, ca):
+    dot = make_dot(way="stall")
+    if kind == "unreachable":
+        dot.close()
+    daemon = make_client(dot)
+    with doh.h2_tls(daemon.port, ca) as c:
+        assert refused(c, "n.example")
+    assert f"why={kind}" in daemon.program.wait_line(r"event=upstream\.tls")
+    assert daemon.metric(f'upstream_tls_failures_total{{why="{kind}"}}') >= 1
+    assert daemon.status()["upstreams"][0]["protocol"] == "tls"
+
+
 def test_right_again(make_client, make_dot, pair, authority, ca):
     dot = make_dot(authority.expired(NAME))
     daemon = make_client(dot)
@@ -297,10 +311,13 @@ def test_flood_is_bounded(make_client, make_dot, ca):
     """A server that answers nothing holds up to so many queries, and those beyond fail at once."""
     dot = make_dot()
     dot.script_all(drop())
-    daemon = make_client(dot, limits={"streams": 2000, "miss-rate": 0}, upstream={"tries": 1})
-    with doh.h2_tls(daemon.port, ca) as c:
-        streams = [c.get(doh.question(f"n{i}.example")) for i in range(1200)]
-        for s in streams:
+    daemon = make_client(dot, limits={"miss-rate": 0}, upstream={"tries": 1})
+    with contextlib.ExitStack() as stack:
+        streams = []
+        for n in range(12):
+            c = stack.enter_context(doh.h2_tls(daemon.port, ca))
+            streams += [(c, c.get(doh.question(f"n{n}-{i}.example"))) for i in range(100)]
+        for c, s in streams:
             assert c.wait(s).dns.rcode() == dns.rcode.SERVFAIL
     assert len(dot.seen) <= 1000
 

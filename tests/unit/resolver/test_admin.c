@@ -32,7 +32,12 @@ const struct view *engine_view(const struct engine *e)
 unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap)
 {
     for (unsigned i = 0; i < e->upstreams && i < cap; i++) {
-        out[i] = (struct upstream_state){.on_hold = i == 1, .rtt_ms = 7, .queries = 100 + i, .timeouts = 3};
+        out[i] = (struct upstream_state){.protocol = "udp",
+                                         .group = "default",
+                                         .on_hold = i == 1,
+                                         .rtt_ms = 7,
+                                         .queries = 100 + i,
+                                         .timeouts = 3};
         assert_true(sock_addr_parse(bytes_str("[2001:db8::1]"), 53, &out[i].address));
     }
     return e->upstreams;

@@ -16,11 +16,29 @@ static struct dns_name name(const char *text)
     return out;
 }
 
-static unsigned find(const struct forwards *f, const char *text)
+static unsigned find_type(const struct forwards *f, const char *text, uint16_t type)
 {
     struct dns_name n = name(text);
-    const struct forward_rule *rule = forwards_find(f, &n);
+    const struct forward_rule *rule = forwards_find(f, &n, type);
     return rule ? rule->group : 0;
+}
+
+static unsigned find(const struct forwards *f, const char *text)
+{
+    return find_type(f, text, DNS_A);
+}
+
+static void test_ds_is_the_parents(void **state)
+{
+    (void)state;
+    struct forward_rule rule[] = {{name("corp.example"), 1}, {name("lab.corp.example"), 2}};
+    struct forwards f = {2, rule};
+    forwards_sort(&f);
+    assert_int_equal(find_type(&f, "corp.example", DNS_DS), 0);
+    assert_int_equal(find_type(&f, "sub.corp.example", DNS_DS), 1);
+    assert_int_equal(find_type(&f, "lab.corp.example", DNS_DS), 1);
+    assert_int_equal(find_type(&f, "sub.lab.corp.example", DNS_DS), 2);
+    assert_int_equal(find_type(&f, ".", DNS_DS), 0);
 }
 
 static void test_longest_suffix_wins(void **state)
@@ -68,6 +86,7 @@ int main(void)
         cmocka_unit_test(test_longest_suffix_wins),
         cmocka_unit_test(test_root_takes_the_rest),
         cmocka_unit_test(test_no_rules),
+        cmocka_unit_test(test_ds_is_the_parents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
