@@ -4,49 +4,12 @@
  * A lookup has one timer: for its next attempt, for the end of an open one's time, or for its own end. It
  * ends without an answer only in that timer, so nothing here calls `done` before exchange_start has returned.
  */
-#include "resolver/exchange.h"
+#include "resolver/lookup.h"
 
 #include <stdlib.h>
 
 #include "data/base/clock.h"
 #include "data/base/metric.h"
-
-struct upstream_lookup {
-    struct link ring;
-    struct exchange *exchange;
-    const struct server_group *group;
-    struct server *only; /* a probe or exploration of this server; else NULL */
-    bool all_held;       /* every server was on hold when it began */
-    struct asked asked;
-    uint64_t name_hash;
-    upstream_done *done;
-    void *self;
-    struct ev_timer timer;
-    int64_t deadline; /* monotonic ms */
-    int64_t next_at;  /* when the next attempt begins */
-    unsigned tries;   /* attempts allowed */
-    unsigned used;
-    struct attempt attempt[];
-};
-
-static struct attempt *latest(struct upstream_lookup *l)
-{
-    return &l->attempt[l->used - 1];
-}
-
-static enum reason reason_of(const struct upstream_lookup *l)
-{
-    unsigned sights = 0;
-    for (unsigned i = 0; i < l->used; i++)
-        sights |= l->attempt[i].sights;
-    if (sights & SAW_FAILED)
-        return REASON_UPSTREAM_SERVFAIL;
-    if (sights & SAW_REFUSED)
-        return REASON_UPSTREAM_REFUSED;
-    if (sights & SAW_GARBLED)
-        return REASON_UPSTREAM_BOGUS;
-    return sights & SAW_TIMEOUT && !l->all_held ? REASON_UPSTREAM_TIMEOUT : REASON_UPSTREAM_DEAD;
-}
 
 /* reply may stand in a buffer of a transport: those outlive the lookup. */
 static void finish(struct upstream_lookup *l, enum reason why, struct bytes reply)
@@ -64,96 +27,32 @@ static void finish(struct upstream_lookup *l, enum reason why, struct bytes repl
         done(self, why, reply);
 }
 
-/* --- which server --- */
-
-/* One for each server of the group, in its order. */
-static void list_candidates(const struct upstream_lookup *l, struct candidate list[SERVERS_MAX])
-{
-    int64_t now = clock_mono_ms();
-    server_group_list(l->group, now, list);
-    for (unsigned i = 0; i < l->group->count; i++)
-        for (unsigned j = 0; j < l->used; j++) {
-            const struct attempt *a = &l->attempt[j];
-            if (a->server == l->group->server[i] && list[i].asked != SELECT_EXCLUDED)
-                list[i].asked = a->excluded ? SELECT_EXCLUDED : list[i].asked + 1;
-        }
-}
-
-static struct server *choose(struct upstream_lookup *l)
-{
-    struct candidate list[SERVERS_MAX];
-    if (l->only)
-        return l->only;
-    list_candidates(l, list);
-    int i = select_best(list, l->group->count);
-    return i < 0 ? NULL : l->group->server[i];
-}
-
-/* Is there a server that this lookup has not asked? One on hold is worth a hedge only if all are. */
-static bool has_another(const struct upstream_lookup *l)
-{
-    struct candidate list[SERVERS_MAX];
-    if (l->only || l->used >= l->tries)
-        return false;
-    list_candidates(l, list);
-    for (unsigned i = 0; i < l->group->count; i++)
-        if (list[i].asked == 0 && (!list[i].held || l->all_held))
-            return true;
-    return false;
-}
-
 /* --- the lookup's course --- */
 
 static void arm(struct upstream_lookup *l)
 {
     struct ev_loop *loop = l->exchange->env.udp.loop;
     int64_t at = l->next_at < l->deadline ? l->next_at : l->deadline;
-    for (unsigned i = 0; i < l->used; i++) {
-        const struct attempt *a = &l->attempt[i];
-        if (a->state != ATTEMPT_OVER && !a->late && a->due < at)
-            at = a->due;
-    }
+    int64_t late = lookup_next_late(l);
+    at = late < at ? late : at;
     int64_t left = at - clock_mono_ms();
     ev_timer_stop(loop, &l->timer);
     ev_timer_set(&l->timer, left > 0 ? (double)left / 1000 : 0.0, 0.0);
     ev_timer_start(loop, &l->timer);
 }
 
-static bool any_open(const struct upstream_lookup *l, bool late)
-{
-    for (unsigned i = 0; i < l->used; i++)
-        if (l->attempt[i].state != ATTEMPT_OVER && (late || !l->attempt[i].late))
-            return true;
-    return false;
-}
-
 static void on_over(struct attempt *a, uint8_t *reply, size_t len);
 static void on_again(struct attempt *a);
 
-/* Doubles with every round over the servers. */
-static int64_t patience_of(const struct upstream_lookup *l)
-{
-    unsigned round = l->only ? 0 : (l->used - 1) / l->group->count;
-    return l->exchange->try_timeout << (round < 8 ? round : 8);
-}
-
-static bool is_escalation(const struct upstream_lookup *l, const struct server *s)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < l->used; i++)
-        n += l->attempt[i].server == s;
-    return !s->encrypted && n % EXCHANGE_TCP_EVERY == EXCHANGE_TCP_EVERY - 1;
-}
-
 static bool start_attempt(struct upstream_lookup *l, struct server *s)
 {
-    bool escalated = is_escalation(l, s);
+    bool escalated = lookup_escalates(l, s);
     struct attempt *a = &l->attempt[l->used++];
     *a = (struct attempt){.env = &l->exchange->env,
                           .server = s,
                           .asked = &l->asked,
                           .name_hash = l->name_hash,
-                          .patience = patience_of(l),
+                          .patience = lookup_patience(l),
                           .escalated = escalated,
                           .over = on_over,
                           .again = on_again,
@@ -164,9 +63,9 @@ static bool start_attempt(struct upstream_lookup *l, struct server *s)
 /* When to ask on if the latest attempt stays without an answer. */
 static void plan_next(struct upstream_lookup *l)
 {
-    const struct attempt *a = latest(l);
+    const struct attempt *a = lookup_latest(l);
     int64_t hedge_at = a->sent + path_hedge(&a->server->path[attempt_transport(a)]);
-    l->next_at = hedge_at < a->due && has_another(l) ? hedge_at : a->due;
+    l->next_at = hedge_at < a->due && lookup_has_another(l) ? hedge_at : a->due;
     arm(l);
 }
 
@@ -174,13 +73,13 @@ static void plan_next(struct upstream_lookup *l)
 static void go_on(struct upstream_lookup *l)
 {
     struct server *s;
-    while (l->used < l->tries && (s = choose(l)))
+    while (l->used < l->tries && (s = lookup_choose(l)))
         if (start_attempt(l, s)) {
             plan_next(l);
             return;
         }
     l->next_at = INT64_MAX;
-    if (!any_open(l, true))
+    if (!lookup_any_open(l, true))
         l->deadline = 0;
     arm(l);
 }
@@ -191,13 +90,13 @@ static void hedge(struct upstream_lookup *l)
     for (int i = 0; i < EXCHANGE_HEDGE_WIDTH; i++) {
         unsigned before = l->used;
         go_on(l);
-        if (l->used == before || latest(l)->state == ATTEMPT_OVER)
+        if (l->used == before || lookup_latest(l)->state == ATTEMPT_OVER)
             return;
-        latest(l)->hedge = true;
+        lookup_latest(l)->hedge = true;
         metric_count(METRIC_UPSTREAM_HEDGED);
-        const struct server *s = latest(l)->server;
+        const struct server *s = lookup_latest(l)->server;
         int64_t now = clock_mono_ms();
-        if (path_proven(&s->path[server_transport(s, now)], now) || !has_another(l))
+        if (path_proven(&s->path[server_transport(s, now)], now) || !lookup_has_another(l))
             return;
     }
 }
@@ -207,7 +106,7 @@ static void on_over(struct attempt *a, uint8_t *reply, size_t len)
 {
     struct upstream_lookup *l = a->lookup;
     if (len == 0) {
-        if (!any_open(l, false))
+        if (!lookup_any_open(l, false))
             go_on(l);
         return;
     }
@@ -222,7 +121,7 @@ static void on_over(struct attempt *a, uint8_t *reply, size_t len)
 static void on_again(struct attempt *a)
 {
     struct upstream_lookup *l = a->lookup;
-    if (a == latest(l))
+    if (a == lookup_latest(l))
         plan_next(l);
 }
 
@@ -230,7 +129,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     (void)loop, (void)events;
     struct upstream_lookup *l = holder_of(timer, struct upstream_lookup, timer);
-    struct attempt *a = l->used > 0 ? latest(l) : NULL;
+    struct attempt *a = l->used > 0 ? lookup_latest(l) : NULL;
     int64_t now = clock_mono_ms();
     if (a && a->state == ATTEMPT_UDP && a->case_changed && now >= l->next_at && now < l->deadline) {
         attempt_over_tcp(a);
@@ -242,8 +141,8 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
             attempt_is_late(a);
     }
     if (now >= l->deadline)
-        finish(l, reason_of(l), BYTES_NONE);
-    else if (now >= l->next_at && any_open(l, false))
+        finish(l, lookup_reason(l), BYTES_NONE);
+    else if (now >= l->next_at && lookup_any_open(l, false))
         hedge(l);
     else if (now >= l->next_at)
         go_on(l);

@@ -88,8 +88,16 @@ static bool servers_of(struct cli *c, const struct options *o, const struct conf
         if (!add_server(c, how, o->resolvers.item[i]))
             return false;
     for (unsigned i = 0; conf && !o->resolvers.count && i < conf->upstream.count; i++)
-        if (conf->upstream.servers[i].protocol == CONF_UDP && how->count < COPIES_SERVERS_MAX)
+        if (conf->upstream.servers[i].protocol == CONF_UDP && !conf->upstream.servers[i].group &&
+            how->count < COPIES_SERVERS_MAX)
             how->server[how->count++] = conf->upstream.servers[i].address;
+    /* Without any the system's resolver would be asked: in clear text, which is what the operator has ruled
+     * out. */
+    if (conf && !how->count && !o->no_copies)
+        return cli_usage(
+                   c, "the config has no plain upstream to ask for copies: name one with --resolver, or give "
+                      "--no-copies"),
+               false;
     return true;
 }
 

@@ -52,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 4 && len >= (size_t)DNS_HEADER + a.len)
         memcpy(reply + DNS_HEADER, a.question, a.len);
     enum asked_verdict v = asked_check(&a, ID, any_case, bytes_of(reply, len));
+    uint16_t tenths;
+    (void)asked_keepalive(bytes_of(reply, len), &tenths);
     if (v != ASKED_ANSWER)
         return 0;
     check_accepted(&a, bytes_of(reply, len), any_case);
