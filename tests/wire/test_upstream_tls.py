@@ -213,6 +213,29 @@ def test_good_one_turns_bad(make_client, make_dot, kind, ca):
         assert sum(s.name.lower().startswith("after") for s in good.queries()) >= 20
 
 
+@pytest.mark.parametrize("kind", ["wrong name", "expired", "garbage", "stall", "close"])
+def test_known_names_are_told_stale(make_client, make_dot, authority, stranger, clock, kind, ca):
+    """Where the only server is no more the one it was, nothing is asked of it, and what is known is told."""
+    dot = make_dot()
+    dot.script_all(answer("A 192.0.2.1", ttl=60))
+    daemon = make_client(dot, env=clock.env, cache={"stale-after": "50ms"}, limits={"connection-life": "7d"},
+                         upstream={"try-timeout": "200ms", "total-timeout": "1s"})
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "n", 1)
+        how = BAD[kind](authority, stranger)
+        dot.way = how.get("way", "good")
+        dot.present(how.get("certificate", dot.pair))
+        clock.move(3600, c, dot)
+        dot.script("n0.example", answer("A 192.0.2.2", ttl=60))
+        dot.hang_up()
+        for _ in range(3):
+            reply = c.ask(doh.question("n0.example", edns=True))
+            assert [str(r) for r in reply.dns.answer[0]] == ["192.0.2.1"] and reply.ede == [3], reply.dns
+        dot.way = "good"
+        dot.present(dot.pair)
+        wait_until(lambda: c.ask(doh.question("n0.example", edns=True)).ede == [], "the server to be believed again")
+
+
 # --- connections
 
 def test_queries_are_padded(make_client, make_dot, ca):

@@ -35,17 +35,13 @@ class FakeDot(FakeUpstream):
     """
 
     def __init__(self, pair, host="127.0.0.1", way="good", idle=None, tls12=False, alpn=()):
-        self.way, self.idle = way, idle
+        self.pair, self.way, self.idle = pair, way, idle
         self.clear = []         # what came without TLS
         self.shaken = 0         # handshakes done
         self.resumed = 0        # of them, resumed
         self.open = 0
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if tls12:
-            self._context.maximum_version = ssl.TLSVersion.TLSv1_2
-        self._context.load_cert_chain(pair.chain, pair.key)
-        if alpn:
-            self._context.set_alpn_protocols(list(alpn))
+        self._tls12, self._alpn = tls12, alpn
+        self.present(pair)
         super().__init__(host)
 
     def server(self, **how):
@@ -59,8 +55,14 @@ class FakeDot(FakeUpstream):
         self._loop.call_soon_threadsafe(end)
 
     def present(self, pair):
-        """Another certificate for connections to come."""
-        self._context.load_cert_chain(pair.chain, pair.key)
+        """This certificate for connections to come, and no session resumed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self._tls12:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(pair.chain, pair.key)
+        if self._alpn:
+            context.set_alpn_protocols(list(self._alpn))
+        self._context = context
 
     def _run(self, ready):
         asyncio.set_event_loop(self._loop)
