@@ -40,9 +40,14 @@ static const struct cli_option options[] = {
 static const struct view_list *list_of(const struct view *v, const char *name)
 {
     size_t count;
-    const struct view_list *l = view_lists(v, &count);
+    const struct view_list *l = view_lists(v, &count), *only = NULL;
+    /* Policy zones stand behind all lists, and are exported only where they are meant. */
+    for (size_t i = 0; !name && i < count && l[i].trust == VIEW_SIGNED; i++)
+        only = i == 0 ? l : NULL;
     if (!name && count == 1)
-        return l;
+        only = l;
+    if (only)
+        return only;
     for (size_t i = 0; name && i < count; i++)
         if (strcmp(l[i].name, name) == 0)
             return &l[i];

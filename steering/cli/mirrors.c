@@ -54,7 +54,8 @@ static json_t *row_json(const struct survey *s, const struct steer_case *k, cons
                         unsigned i)
 {
     const struct view_site *site = k->site;
-    json_t *row = json_pack("{s:s, s:s, s:b, s:s, s:s}", "list", view_site_list(site)->name, "domain",
+    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "list", view_site_list(site)->name, "trust",
+                            view_site_signed(site) ? "signed" : "unsigned", "domain",
                             sites_name(s->c, &site->domain), "answered", is_answered(s, site), "mirror",
                             m->id, "mirror_verdict", steer_verdict_word(steer_judge_mirror(k, m))->name);
     json_t *address = sites_address_json(k, m, i);
@@ -99,11 +100,19 @@ static json_t *state_text(struct cli *c, const json_t *row)
     return json_string(text ? text : "");
 }
 
+/* A policy zone, for which nobody signed, says so. */
+static json_t *list_text(struct cli *c, const json_t *row)
+{
+    const char *name = cli_json_string(row, "list"), *trust = cli_json_string(row, "trust");
+    const char *text = strcmp(trust, "signed") == 0 ? name : arena_printf(&c->arena, "%s (%s)", name, trust);
+    return json_string(text ? text : "");
+}
+
 static json_t *shown(struct cli *c, const json_t *row)
 {
     json_t *line = json_object();
     json_object_set(line, "site", json_object_get(row, "domain"));
-    json_object_set(line, "list", json_object_get(row, "list"));
+    json_object_set_new(line, "list", list_text(c, row));
     json_object_set(line, "mirror", json_object_get(row, "mirror"));
     json_object_set(line, "address", json_object_get(row, "address"));
     json_object_set_new(line, "state", state_text(c, row));

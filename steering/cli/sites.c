@@ -49,7 +49,7 @@ json_t *sites_list_json(const struct view_list *l, int64_t now)
 {
     return json_pack("{s:s, s:I, s:o, s:o, s:b, s:s}", "name", l->name, "version", (json_int_t)l->version,
                      "issued", cli_json_time(l->issued), "expires", cli_json_time(l->expires), "expired",
-                     now >= l->expires, "trust", "signed");
+                     now >= l->expires, "trust", l->trust == VIEW_POLICY ? "unsigned" : "signed");
 }
 
 static const char *const state_names[] = {"unknown", "up", "down"};

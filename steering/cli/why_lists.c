@@ -13,14 +13,14 @@ struct search {
     int64_t now;
 };
 
-/* The list's site whose domain is the name or stands nearest above it. */
+/* The list's site whose domain is the name or stands nearest above it; of a policy zone, only the former. */
 static const struct view_site *nearest_site(const struct view_list *l, const struct dns_name *name)
 {
     const struct view_site *s = view_list_sites(l), *best = NULL;
     for (uint32_t i = 0; i < l->site_count; i++)
         if (name_within(name, &s[i].domain) && (!best || s[i].domain.len > best->domain.len))
             best = &s[i];
-    return best;
+    return best && l->trust == VIEW_POLICY && !name_equal(name, &best->domain) ? NULL : best;
 }
 
 /* The stored delegations of that list, in the arena. */
@@ -75,10 +75,16 @@ struct said {
     const char *says, *text;
 };
 
-static struct said judge(const struct search *s, const struct view_site *site, const struct delegation *d)
+static struct said judge(const struct search *s, const struct view_list *l, const struct view_site *site,
+                         const struct delegation *d)
 {
+    if (site && site == s->answers && l->trust == VIEW_POLICY)
+        return (struct said){"answers",
+                             "a policy zone that nobody signed has a rule for it, and no list has the name"};
     if (site && site == s->answers)
         return (struct said){"answers", "it has the name, and no list before it does"};
+    if (!site && l->trust == VIEW_POLICY)
+        return (struct said){"unknown", "a policy zone without a rule for it that counts"};
     if (site && s->answers && name_equal(&site->domain, &s->answers->domain))
         return (struct said){"comes-later", "it has the site, but a list before it has the name"};
     if (site)
@@ -95,7 +101,7 @@ static json_t *list_row(const struct search *s, const struct view_list *l)
         s->answers && view_site_list(s->answers) == l ? s->answers : nearest_site(l, s->name);
     const struct delegation *d =
         load_delegations(s, l->name, &all) ? nearest_delegation(&all, site ? &site->domain : s->name) : NULL;
-    struct said said = judge(s, site, d);
+    struct said said = judge(s, l, site, d);
     json_t *row = sites_list_json(l, s->now);
     json_object_set_new(row, "says", json_string(said.says));
     json_object_set_new(row, "text", json_string(said.text));

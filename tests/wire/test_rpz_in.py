@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Policy zones that are taken over: which of their rules count, what stands before them, and what becomes of them."""
+import json
 import threading
 import time
 
@@ -9,7 +10,9 @@ import pytest
 
 from lib import doh
 from lib.lists import Publisher
-from lib.polynya import merge, run_daemon
+from lib.mirror import Mirror
+from lib.polynya import merge, run_cli, run_daemon
+from lib.ports import free_port
 from lib.process import wait_until
 from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, Primary, Signer, envelope
 from lib.upstream import answer
@@ -173,8 +176,8 @@ def test_names_of_a_signed_list_are_not_touched(make_polynya, truth, zone, tmp_p
     daemon = make_polynya(truth, steering=merge(publisher.config(), {"rpz": [zone.config()]}))
     await_rows(daemon, zone=(1, 1))
     ca = daemon_ca(daemon)
-    assert addresses(daemon, SIGNED, ca) in ({"127.0.0.2"}, {TRUTH}), "the list's mirror, or unproved"
-    assert addresses(daemon, OTHER, ca) == {TRUTH}
+    assert addresses(daemon, SIGNED, ca) == {"127.0.0.2"}, "nothing is probed: the list's word decides"
+    assert addresses(daemon, OTHER, ca) == {TRUTH}, "a policy zone's word does not"
 
 
 def test_an_earlier_zone_keeps_names_from_later_ones(make_polynya, truth, zone, tmp_path):
@@ -183,6 +186,96 @@ def test_an_earlier_zone_keeps_names_from_later_ones(make_polynya, truth, zone, 
     zone.write(1, RULES + "a.b.below.example A 1.1.1.1\nbelow.example A 1.1.1.1\n")
     daemon = make_polynya(truth, steering={"rpz": [first.config("first"), zone.config()]})
     await_rows(daemon, first=(5, 0), zone=(1, 2))
+
+
+# --- what readers get
+
+QUICK = {"mode": "on", "interval": "150ms", "timeout": "1s"}
+
+
+@pytest.fixture(scope="module")
+def outlet(authority):
+    return authority.issue(OTHER, "www." + OTHER, SIGNED, "www." + SIGNED)
+
+
+@pytest.fixture
+def mirror(outlet):
+    made = []
+
+    def make(address, pair=outlet):
+        made.append(Mirror(address, free_port(address), pair))
+        return made[-1]
+    yield make
+    for m in made:
+        m.stop()
+
+
+def rule(name, *mirrors):
+    """Mirrors of one name: their port is in its HTTPS record, which allow-special-use lets pass."""
+    port, = {m.port for m in mirrors}
+    return "".join(f"{name} A {m.address}\n" for m in mirrors) + f"{name} HTTPS 1 . port={port}\n"
+
+
+def steering(zone, ca, **more):
+    return merge({"rpz": [zone.config(**{"allow-special-use": True})], "probe": QUICK | {"ca-file": str(ca)}}, more)
+
+
+def await_answer(daemon, ca, name, *wanted):
+    wait_until(lambda: addresses(daemon, name, ca) == set(wanted), f"{name} is answered with {wanted}")
+
+
+def test_a_proved_mirror_is_answered_while_it_lives(make_polynya, truth, zone, ca, mirror):
+    m = mirror("127.0.0.21")
+    zone.write(1, rule(OTHER, m))
+    daemon = make_polynya(truth, steering=steering(zone, ca))
+    await_answer(daemon, ca, OTHER, m.address)
+    assert {r[0] for r in m.requests} == {OTHER}
+    with doh.h2_tls(daemon.port, ca) as conn:
+        reply = conn.ask(doh.question(OTHER, "HTTPS", edns=True))
+        https, = [str(rr) for rrset in reply.dns.answer for rr in rrset]
+        assert f'ipv4hint="{m.address}"' in https and f'port="{m.port}"' in https
+        assert 4 in reply.ede
+    row, = json.loads(run_cli("mirrors", "-c", daemon.file, "--json").stdout)["addresses"]
+    assert (row["list"], row["trust"], row["verdict"], row["proved"]) == ("zone", "unsigned", "up", True)
+    assert "zone (unsigned)" in run_cli("mirrors", "-c", daemon.file).stdout
+    assert "a policy zone that nobody signed" in run_cli("why", OTHER, "-c", daemon.file).stdout
+    m.stop()
+    await_answer(daemon, ca, OTHER, TRUTH)
+    m.start()
+    await_answer(daemon, ca, OTHER, m.address)
+    zone.write(2, "")
+    await_answer(daemon, ca, OTHER, TRUTH)
+
+
+def test_where_nothing_is_probed_nothing_is_answered(make_polynya, truth, zone, ca, mirror):
+    m = mirror("127.0.0.22")
+    zone.write(1, rule(OTHER, m))
+    daemon = make_polynya(truth, steering=steering(zone, ca, probe={"mode": "off"}))
+    await_rows(daemon, zone=(1, 1))
+    assert addresses(daemon, OTHER, ca) == {TRUTH} and not m.connections
+
+
+def test_the_certificate_must_be_the_names(make_polynya, truth, zone, ca, mirror, authority):
+    m, stranger = mirror("127.0.0.23"), mirror("127.0.0.24", authority.issue("stranger.example"))
+    zone.write(1, rule(OTHER, stranger) + rule("www." + OTHER, m))
+    daemon = make_polynya(truth, steering=steering(zone, ca))
+    await_answer(daemon, ca, "www." + OTHER, m.address)
+    wait_until(lambda: stranger.connections > 3, "the stranger is probed")
+    assert addresses(daemon, OTHER, ca) == {TRUTH}
+
+
+def test_a_signed_lists_dead_mirror_is_no_policy_zones_chance(make_polynya, truth, zone, ca, mirror, tmp_path):
+    signed, other = mirror("127.0.0.25"), mirror("127.0.0.26")
+    publisher = Publisher(tmp_path / "list")
+    publisher.site(SIGNED, f"m1,{signed.address},port={signed.port}")
+    publisher.publish()
+    zone.write(1, rule(SIGNED, other) + rule(OTHER, other))
+    daemon = make_polynya(truth, steering=steering(zone, ca, lists=publisher.config()["lists"]))
+    await_answer(daemon, ca, SIGNED, signed.address)
+    await_answer(daemon, ca, OTHER, other.address)
+    signed.stop()
+    await_answer(daemon, ca, SIGNED, TRUTH)
+    assert {r[0] for r in other.requests} == {OTHER}
 
 
 # --- transfers
