@@ -170,18 +170,10 @@ static bool belongs(const char *setting, const char *const *sections)
     return false;
 }
 
-/* What a worker opens again while it serves; certificates, CAs, pages and the geoip database were read
- * before. */
-static void on_worker_path(void *self, const char *setting, const void *value)
-{
-    static const char *const sections[] = {"dnssec.", NULL};
-    if (belongs(setting, sections))
-        allow_folder_of(self, *(const char *const *)value);
-}
-
+/* What the prober opens again; a worker has everything from before, or from the supervisor. */
 static void on_prober_path(void *self, const char *setting, const void *value)
 {
-    static const char *const sections[] = {"steering.", NULL};
+    static const char *const sections[] = {"steering.", "dnssec.", NULL};
     if (belongs(setting, sections))
         allow_folder_of(self, *(const char *const *)value);
 }
@@ -258,7 +250,6 @@ bool confine_worker(const struct conf *conf)
         return true;
     rules_open(&r, NET_BIND_TCP | NET_CONNECT_TCP);
     allow_common(&r, conf);
-    conf_each_path(conf, on_worker_path, &r);
     conf_each_server(conf, on_server, &r);
     return done(rules_apply(&r, "worker") && filter_calls(false), "worker");
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "data/base/clock.h"
+#include "resolver/keeper.h"
 #include "resolver/privilege.h"
-#include "resolver/validator/anchors.h"
 
 static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
                                    size_t cap)
@@ -58,15 +58,20 @@ static bool secrets_readable(const struct conf *conf, char *error, size_t cap)
     return true;
 }
 
-static bool anchors_readable(const struct conf *c, char *error, size_t cap)
+/* False if they are wanted and cannot be read. */
+static bool load_anchors(const struct conf *c, struct anchors **out, char *error, size_t cap)
 {
-    if (c->dnssec.mode == CONF_VALIDATION_OFF)
-        return true;
-    struct anchors *a =
-        anchors_load(c->dnssec.anchors, c->dnssec.negative, c->dnssec.negative_count, error, cap);
-    bool ok = a != NULL;
-    anchors_free(&a);
-    return ok;
+    bool wanted = c->dnssec.mode != CONF_VALIDATION_OFF;
+    *out = wanted ? keeper_anchors(c, error, cap) : NULL;
+    return *out || !wanted;
+}
+
+static bool anchors_good(const struct conf *conf, char *error, size_t cap)
+{
+    struct anchors *anchors;
+    bool good = load_anchors(conf, &anchors, error, cap);
+    anchors_free(&anchors);
+    return good;
 }
 
 bool generation_geoip(const struct conf *conf, struct geoip **out, char *error, size_t cap)
@@ -100,7 +105,7 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
         tls_server_free(&tls);
     }
     struct peers *peers = peers_load(conf, error, cap);
-    bool ok = peers && geoip_good(conf, error, cap) && anchors_readable(conf, error, cap) &&
+    bool ok = peers && geoip_good(conf, error, cap) && anchors_good(conf, error, cap) &&
               roots_readable(conf, error, cap) && secrets_readable(conf, error, cap);
     peers_free(&peers);
     return ok;
@@ -110,7 +115,7 @@ bool generation_check(const struct conf *conf, char *error, size_t cap)
 static bool open_all(struct generation *g, const struct conf *conf, struct shm *shm, struct sockets *sockets,
                      char *error, size_t cap)
 {
-    return anchors_readable(conf, error, cap) && (g->peers = peers_load(conf, error, cap)) &&
+    return load_anchors(conf, &g->anchors, error, cap) && (g->peers = peers_load(conf, error, cap)) &&
            (!needs_tls(conf) || (g->tls = load_tls(conf, &shm->tickets, error, cap))) &&
            (g->geoip || generation_geoip(conf, &g->geoip, error, cap)) &&
            sockets_open(sockets, conf, error, cap);
@@ -139,5 +144,6 @@ void generation_fini(struct generation *g)
     tls_server_free(&g->tls);
     geoip_free(&g->geoip);
     peers_free(&g->peers);
+    anchors_free(&g->anchors);
     *g = (struct generation){0};
 }

@@ -18,6 +18,7 @@ struct generation {
     struct tls_server *tls; /* NULL if nothing listens with TLS */
     struct peers *peers;
     struct geoip *geoip;      /* NULL if none is configured */
+    struct anchors *anchors;  /* NULL if nothing is validated */
     struct watch_marks marks; /* of the files as they were just before loading */
     int64_t since;            /* monotonic ms */
 };

@@ -29,7 +29,7 @@ struct engine {
     struct cached *cached;
     struct upstream *upstream;
     struct pending *pending;
-    struct anchors *anchors; /* these two: NULL if nothing is validated */
+    const struct anchors *anchors; /* these two: NULL if nothing is validated */
     struct validator *validator;
     struct rebinding *rebinding;
     struct snapshot *snapshot;
@@ -483,16 +483,8 @@ static uint32_t chain_now(void *self)
 
 static bool validate(struct engine *e)
 {
-    const struct conf *c = e->conf;
-    char error[512];
-    if (c->dnssec.mode == CONF_VALIDATION_OFF)
+    if (!e->anchors)
         return true;
-    e->anchors =
-        anchors_load(c->dnssec.anchors, c->dnssec.negative, c->dnssec.negative_count, error, sizeof error);
-    if (!e->anchors) {
-        log_error("dnssec.anchors", "why=\"%s\"", error);
-        return false;
-    }
     e->validator = validator_new(&(struct chain_options){
         .anchors = e->anchors, .ask = ask_chain, .cancel = cancel_chain, .now = chain_now, .self = e});
     return e->validator != NULL;
@@ -519,7 +511,7 @@ static bool engine_open(struct engine *e, const struct peers *peers, struct shm 
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
-                          struct shm *shm, const struct geoip *geoip)
+                          struct shm *shm, const struct geoip *geoip, const struct anchors *anchors)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (!e)
@@ -527,6 +519,7 @@ struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const s
     e->loop = loop;
     e->conf = conf;
     e->geoip = geoip;
+    e->anchors = anchors;
     e->path = bytes_str(conf->http.path);
     engine_watch(e);
     if (!engine_open(e, peers, shm))
@@ -540,7 +533,6 @@ void engine_free(struct engine **engine, bool clean)
     *engine = NULL;
     pending_free(&e->pending);
     validator_free(&e->validator);
-    anchors_free(&e->anchors);
     upstream_free(&e->upstream);
     ev_check_stop(e->loop, &e->turn_begin);
     ev_prepare_stop(e->loop, &e->turn_end);

@@ -18,10 +18,12 @@
 #include "steering/view.h"
 
 struct engine;
+struct anchors;
 
-/* All borrowed for the engine's life; geoip may be NULL. NULL without memory. */
+/* All borrowed for the engine's life; geoip may be NULL; so may anchors, if nothing is validated. NULL
+ * without memory. */
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
-                          struct shm *shm, const struct geoip *geoip);
+                          struct shm *shm, const struct geoip *geoip, const struct anchors *anchors);
 /* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
 void engine_free(struct engine **e, bool clean);
 /* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */

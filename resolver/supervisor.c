@@ -22,6 +22,7 @@
 #include "resolver/confine.h"
 #include "resolver/crew.h"
 #include "resolver/generation.h"
+#include "resolver/keeper.h"
 #include "resolver/privilege.h"
 #include "resolver/watch.h"
 #include "steering/prober.h"
@@ -64,6 +65,18 @@ static void say_ready(void *self)
         return; /* the supervisor is gone, and so are we soon */
 }
 
+static void *open_keeper(const void *self, struct ev_loop *loop)
+{
+    const struct generation *g = self;
+    return keeper_new(loop, g->conf, g->peers);
+}
+
+static void close_keeper(void *self)
+{
+    struct keeper *k = self;
+    keeper_free(&k);
+}
+
 static int run_role(struct supervisor *s, const struct generation *g, enum shm_role role, unsigned index)
 {
     close(s->signals);
@@ -73,13 +86,15 @@ static int run_role(struct supervisor *s, const struct generation *g, enum shm_r
         sockets_close(&s->sockets);
         if (!confine_prober(g->conf))
             return 1;
-        return prober_run(g->conf, s->shm, say_ready, s);
+        struct prober_guest guest = {open_keeper, close_keeper, g};
+        return prober_run(g->conf, s->shm, keeper_wanted(g->conf) ? &guest : NULL, say_ready, s);
     }
     struct worker_env env = {.conf = g->conf,
                              .shm = s->shm,
                              .tls = g->tls,
                              .geoip = g->geoip,
                              .peers = g->peers,
+                             .anchors = g->anchors,
                              .ready_fd = s->ready[1],
                              .ready_byte = s->ready_byte};
     if (!sockets_inherit(&s->sockets, g->conf, index, &env))
@@ -122,6 +137,11 @@ static bool any_prober(const struct crew_child *x, uint32_t generation)
     return x->role == SHM_PROBER;
 }
 
+static bool prober_wanted(const struct conf *conf)
+{
+    return conf_steers(conf) || keeper_wanted(conf);
+}
+
 static bool prober_alive(struct supervisor *s)
 {
     for (unsigned i = 0; i < SHM_SLOTS; i++)
@@ -137,7 +157,7 @@ static bool fill_posts(struct supervisor *s, const struct generation *g)
     for (unsigned i = 0; i < g->conf->workers; i++)
         if (!fill(s, g, SHM_WORKER, i))
             return false;
-    if (g != &s->current || !conf_steers(g->conf) || prober_alive(s))
+    if (g != &s->current || !prober_wanted(g->conf) || prober_alive(s))
         return true;
     return fill(s, g, SHM_PROBER, 0);
 }
@@ -149,7 +169,7 @@ static bool all_ready(struct supervisor *s, const struct generation *g, bool wit
         if (!x || !x->ready)
             return false;
     }
-    if (!with_prober || !conf_steers(g->conf))
+    if (!with_prober || !prober_wanted(g->conf))
         return true;
     const struct crew_child *x = crew_find(&s->crew, SHM_PROBER, 0, g->number);
     return x && x->ready;
@@ -327,6 +347,8 @@ static void on_files(struct supervisor *s)
         log_info("certificate.changed", "generation=%u", s->current.number);
     if (changed & WATCH_GEOIP)
         log_info("geoip.changed", "generation=%u", s->current.number);
+    if (changed & WATCH_ANCHORS)
+        log_info("dnssec.anchors.changed", "generation=%u", s->current.number);
     s->files_changed |= changed;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "data/base/hash.h"
+#include "resolver/keeper.h"
 
 enum { QUIET = 1000 };
 
@@ -43,11 +44,16 @@ static uint64_t mark(uint64_t so_far, const char *path)
 struct watch_marks watch_look(const struct conf *conf)
 {
     struct watch_marks m = {0};
+    char anchors[PATH_MAX];
     for (unsigned i = 0; i < conf->tls.count; i++)
         m.certificates =
             mark(mark(m.certificates, conf->tls.certificates[i].chain), conf->tls.certificates[i].key);
     if (conf->geoip)
         m.geoip = mark(0, conf->geoip);
+    if (keeper_wanted(conf)) {
+        keeper_path(conf, anchors, sizeof anchors);
+        m.anchors = mark(0, anchors);
+    }
     return m;
 }
 
@@ -60,6 +66,7 @@ static void watch_folder_of(struct watch *w, const char *path)
 
 void watch_files(struct watch *w, const struct conf *conf, struct watch_marks loaded, int64_t now)
 {
+    char anchors[PATH_MAX];
     /* A fresh descriptor drops the folders of the former config. */
     watch_fini(w);
     watch_init(w);
@@ -69,6 +76,10 @@ void watch_files(struct watch *w, const struct conf *conf, struct watch_marks lo
     }
     if (w->fd >= 0 && conf->geoip)
         watch_folder_of(w, conf->geoip);
+    if (w->fd >= 0 && keeper_wanted(conf)) {
+        keeper_path(conf, anchors, sizeof anchors);
+        watch_folder_of(w, anchors);
+    }
     w->seen = loaded;
     w->quiet_at = now + QUIET;
 }
@@ -88,5 +99,6 @@ unsigned watch_changed(struct watch *w, const struct conf *conf, int64_t now)
     struct watch_marks before = w->seen;
     w->seen = watch_look(conf);
     return (w->seen.certificates != before.certificates ? WATCH_CERTIFICATES : 0) |
-           (w->seen.geoip != before.geoip ? WATCH_GEOIP : 0);
+           (w->seen.geoip != before.geoip ? WATCH_GEOIP : 0) |
+           (w->seen.anchors != before.anchors ? WATCH_ANCHORS : 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Notices that certificate files or the geoip database were replaced: inotify on their folders, and
- * fingerprints of the files, so that only a real change counts. Renewal tools write chain and key one after
- * the other: a change is reported once the folders have been quiet for a second. */
+/* Notices that certificate files, the geoip database or the kept trust anchors were replaced: inotify on
+ * their folders, and fingerprints of the files, so that only a real change counts. Renewal tools write chain
+ * and key one after the other: a change is reported once the folders have been quiet for a second. */
 #ifndef POLYNYA_RESOLVER_WATCH_H
 #define POLYNYA_RESOLVER_WATCH_H
 
@@ -9,10 +9,10 @@
 
 /* Fingerprints. */
 struct watch_marks {
-    uint64_t certificates, geoip;
+    uint64_t certificates, geoip, anchors; /* anchors: those kept in state-dir */
 };
 
-enum { WATCH_CERTIFICATES = 1, WATCH_GEOIP = 2 };
+enum { WATCH_CERTIFICATES = 1, WATCH_GEOIP = 2, WATCH_ANCHORS = 4 };
 
 struct watch {
     int fd; /* readable when something happened in a folder; -1 if inotify is not to be had */

@@ -212,7 +212,7 @@ static bool worker_open(struct worker *w)
     if (!w->loop)
         return false;
     watch_signals(w);
-    w->engine = engine_new(w->loop, w->env->conf, w->env->peers, w->env->shm, w->env->geoip);
+    w->engine = engine_new(w->loop, w->env->conf, w->env->peers, w->env->shm, w->env->geoip, w->env->anchors);
     return w->engine && open_page(w) && listen_public(w) && listen_back(w) && confine_worker(w->env->conf);
 }
 

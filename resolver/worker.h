@@ -23,7 +23,8 @@ struct worker_env {
     struct shm *shm;
     struct tls_server *tls; /* NULL if nothing listens with TLS */
     const struct peers *peers;
-    const struct geoip *geoip; /* NULL: none */
+    const struct geoip *geoip;     /* NULL: none */
+    const struct anchors *anchors; /* NULL: nothing is validated */
     struct worker_socket *sockets;
     unsigned socket_count;
     int metrics_fd; /* -1: none */

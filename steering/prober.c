@@ -34,6 +34,7 @@ struct prober {
     struct ledger ledger;
     struct rounds *rounds;
     struct override_file overrides;
+    const struct prober_guest *guest;
     void (*ready)(void *self);
     void *self;
     struct feed_watch watch;
@@ -225,16 +226,20 @@ static int run(struct prober *p, struct shm *shm, int signals)
 {
     bool ok = open_all(p, shm);
     if (ok) {
+        void *guest = p->guest ? p->guest->open(p->guest->self, p->loop) : NULL;
         run_loop(p, signals);
+        if (guest)
+            p->guest->close(guest);
         ledger_store_now(&p->ledger);
     }
     close_all(p);
     return ok ? 0 : 1;
 }
 
-int prober_run(const struct conf *conf, struct shm *shm, void (*ready)(void *self), void *self)
+int prober_run(const struct conf *conf, struct shm *shm, const struct prober_guest *guest,
+               void (*ready)(void *self), void *self)
 {
-    struct prober p = {.conf = conf, .ready = ready, .self = self};
+    struct prober p = {.conf = conf, .guest = guest, .ready = ready, .self = self};
     p.overrides.path = conf->steering.overrides;
     p.keeper = (struct lists_keeper){&p, on_restored, on_prepare, on_settled_snapshot};
     sigset_t ours, before;

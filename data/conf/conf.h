@@ -148,6 +148,7 @@ struct conf {
         const char *anchors; /* NULL: the root's keys, built in */
         const char *const *negative;
         unsigned negative_count;
+        bool follow;         /* RFC 5011 */
         bool tolerate_clock; /* mode is log while our clock seems wrong */
     } dnssec;
 

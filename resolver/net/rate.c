@@ -8,6 +8,7 @@
 
 enum { SETS = 2048, WAYS = 4 };
 static const int64_t SECOND = 1000000000;
+static const int64_t FULL = 2 * RATE_BURST * 1000000000LL; /* charged afterwards, a bucket may be overfull */
 
 /* `empty` is when all that was counted has leaked out, in nanoseconds; 0 and tag 0: free. */
 struct bucket {
@@ -56,10 +57,13 @@ static struct bucket *find(const struct rate *r, struct bucket table[SETS][WAYS]
     return victim;
 }
 
-/* When the bucket will be empty with `cost` nanoseconds more in it. */
+/* When the bucket will be empty with `cost` nanoseconds more in it. One that is fuller than it can be was
+ * filled before the clock was set back. */
 static int64_t pour(const struct bucket *b, int64_t now, int64_t cost)
 {
-    return (b->empty > now ? b->empty : now) + cost;
+    bool filled = b->empty > now && b->empty - now <= FULL;
+    int64_t empty = (filled ? b->empty : now) + cost;
+    return empty - now < FULL ? empty : now + FULL;
 }
 
 struct visit {

@@ -19,8 +19,9 @@ struct rate;
 /* per_second: of a narrow network; 0: as often as it likes. NULL without memory. */
 struct rate *rate_new(unsigned per_second);
 void rate_free(struct rate **r);
-/* Counts n of them at `seconds` (of any clock that does not go back); false, and nothing is counted, if
- * that is too often. Clients without an address (unix sockets) may always. r may be NULL: no limit. */
+/* Counts n of them at `seconds` (of any clock; one that is set back forgets what was counted); false, and
+ * nothing is counted, if that is too often. Clients without an address (unix sockets) may always. r may be
+ * NULL: no limit. */
 bool rate_take(struct rate *r, const struct ip *ip, double seconds, unsigned n);
 /* Counts n of what was done already, however often that is. */
 void rate_charge(struct rate *r, const struct ip *ip, double seconds, unsigned n);

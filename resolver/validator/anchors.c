@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 #include "data/base/arena.h"
-#include "resolver/validator/key.h"
-
-enum { RDATA_MAX = 1100, WORDS_MAX = 64 };
+#include "data/base/hash.h"
+#include "resolver/validator/anchor_text.h"
 
 /* https://data.iana.org/root-anchors/root-anchors.xml */
 static const char root_keys[] =
@@ -23,83 +22,14 @@ struct anchors {
     struct dns_name negative[ANCHORS_MAX];
 };
 
-struct line {
-    struct bytes word[WORDS_MAX];
-    unsigned count;
-};
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next line's words, comments and parentheses left out; false if there are too many. */
-static bool read_line(struct bytes *text, struct line *out)
-{
-    size_t at = 0;
-    out->count = 0;
-    while (at < text->len && text->data[at] != '\n' && text->data[at] != ';') {
-        size_t start = at;
-        while (at < text->len && !is_space(text->data[at]) && !memchr("\n;", text->data[at], 2))
-            at++;
-        if (at > start && out->count == WORDS_MAX)
-            return false;
-        if (at > start)
-            out->word[out->count++] = bytes_of(text->data + start, at - start);
-        while (at < text->len && is_space(text->data[at]))
-            at++;
-    }
-    while (at < text->len && text->data[at] != '\n')
-        at++;
-    at += at < text->len;
-    *text = bytes_of(text->data + at, text->len - at);
-    return true;
-}
-
 static bool word_is(struct bytes word, const char *text)
 {
     return bytes_equal_nocase(word, bytes_str(text));
 }
 
-static bool put_number(struct writer *w, struct bytes word, uint64_t max)
+static bool add_trusted(struct anchors *a, const struct anchor_line *line)
 {
-    uint64_t n;
-    if (!uint_parse(word, max, &n))
-        return false;
-    if (max > UINT8_MAX)
-        writer_u16(w, (uint16_t)n);
-    else
-        writer_u8(w, (uint8_t)n);
-    return true;
-}
-
-/* The words from i on, as one text in base64 or hexadecimal. */
-static bool put_binary(struct writer *w, const struct line *line, unsigned i, bool hex)
-{
-    uint8_t joined[2 * RDATA_MAX];
-    struct writer text = writer_of(joined, sizeof joined);
-    for (; i < line->count; i++)
-        writer_bytes(&text, line->word[i]);
-    struct bytes whole = writer_done(&text);
-    long n = hex ? hex_decode(whole, w->data + w->len, w->cap - w->len)
-                 : base64_decode(whole, w->data + w->len, w->cap - w->len);
-    if (n <= 0)
-        return false;
-    w->len += (size_t)n;
-    return true;
-}
-
-static bool read_rdata(const struct line *line, unsigned i, uint16_t type, struct writer *w)
-{
-    if (line->count < i + 4 || !put_number(w, line->word[i], UINT16_MAX) ||
-        !put_number(w, line->word[i + 1], UINT8_MAX) || !put_number(w, line->word[i + 2], UINT8_MAX))
-        return false;
-    return put_binary(w, line, i + 3, type == DNS_DS);
-}
-
-static bool add_trusted(struct anchors *a, const struct line *line)
-{
-    uint8_t buffer[RDATA_MAX];
+    uint8_t buffer[ANCHOR_RDATA_MAX];
     struct writer w = writer_of(buffer, sizeof buffer);
     uint64_t ttl;
     unsigned i = 1;
@@ -113,7 +43,8 @@ static bool add_trusted(struct anchors *a, const struct line *line)
     anchor->type = word_is(line->word[i], "DS") ? DNS_DS : DNS_DNSKEY;
     if (anchor->type == DNS_DNSKEY && !word_is(line->word[i], "DNSKEY"))
         return false;
-    if (!name_from_text(line->word[0], &anchor->name) || !read_rdata(line, i + 1, anchor->type, &w))
+    if (!name_from_text(line->word[0], &anchor->name) ||
+        !anchor_rdata_read(line, i + 1, anchor->type == DNS_DS, &w))
         return false;
     name_lower(&anchor->name);
     anchor->rdata = arena_copy(&a->arena, writer_done(&w));
@@ -123,9 +54,9 @@ static bool add_trusted(struct anchors *a, const struct line *line)
 
 static bool read_text(struct anchors *a, const char *file, struct bytes text, char *error, size_t cap)
 {
-    struct line line;
+    struct anchor_line line;
     for (unsigned number = 1; text.len; number++)
-        if (!read_line(&text, &line) || (line.count && !add_trusted(a, &line))) {
+        if (!anchor_line_read(&text, &line) || (line.count && !add_trusted(a, &line))) {
             snprintf(error, cap, "%s:%u: not a DS or DNSKEY record", file, number);
             return false;
         }
@@ -211,4 +142,56 @@ const struct anchor *anchors_next(const struct anchors *a, const struct dns_name
             return anchor;
     }
     return NULL;
+}
+
+const struct anchor *anchors_get(const struct anchors *a, unsigned i)
+{
+    return i < a->trusted_count ? &a->trusted[i] : NULL;
+}
+
+bool anchor_is(const struct anchor *a, struct crypto *crypto, const struct key *k)
+{
+    return a->type == DNS_DNSKEY ? bytes_equal(a->rdata, k->rdata)
+                                 : key_matches_ds(crypto, k, &a->name, a->rdata);
+}
+
+uint64_t anchors_digest(const struct anchors *a)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < a->trusted_count; i++) {
+        uint8_t text[8 + 2 + DNS_NAME_MAX + ANCHOR_RDATA_MAX];
+        struct writer w = writer_of(text, sizeof text);
+        writer_put(&w, &sum, sizeof sum);
+        writer_u16(&w, a->trusted[i].type);
+        writer_put(&w, a->trusted[i].name.wire, a->trusted[i].name.len);
+        writer_bytes(&w, a->trusted[i].rdata);
+        sum = hash_siphash(&(struct hash_key){0}, text, w.len);
+    }
+    return sum;
+}
+
+bool anchors_add(struct anchors *a, const struct dns_name *name, struct bytes rdata)
+{
+    const struct anchor *have;
+    for (unsigned i = 0; (have = anchors_next(a, name, &i));)
+        if (have->type == DNS_DNSKEY && bytes_equal(have->rdata, rdata))
+            return true;
+    if (a->trusted_count == ANCHORS_MAX)
+        return false;
+    struct anchor *new = &a->trusted[a->trusted_count];
+    *new = (struct anchor){*name, DNS_DNSKEY, arena_copy(&a->arena, rdata)};
+    a->trusted_count += new->rdata.data != NULL;
+    return new->rdata.data != NULL;
+}
+
+void anchors_revoke(struct anchors *a, struct crypto *crypto, const struct dns_name *name, struct bytes rdata)
+{
+    struct key k;
+    unsigned kept = 0;
+    if (!key_init(&k, rdata))
+        return;
+    for (unsigned i = 0; i < a->trusted_count; i++)
+        if (!name_equal(&a->trusted[i].name, name) || !anchor_is(&a->trusted[i], crypto, &k))
+            a->trusted[kept++] = a->trusted[i];
+    a->trusted_count = kept;
 }

@@ -9,6 +9,7 @@
 
 #include "data/base/text.h"
 #include "data/dns/msg.h"
+#include "resolver/validator/key.h"
 
 enum { ANCHORS_FILE_MAX = 1 << 20, ANCHORS_MAX = 1024 };
 
@@ -34,5 +35,18 @@ void anchors_free(struct anchors **a);
 enum anchor_kind anchors_at(const struct anchors *a, const struct dns_name *name);
 /* The name's trust anchors one after the other: *i begins at 0; NULL at the end. */
 const struct anchor *anchors_next(const struct anchors *a, const struct dns_name *name, unsigned *i);
+
+/* The i-th of all trust anchors; NULL behind the last. */
+const struct anchor *anchors_get(const struct anchors *a, unsigned i);
+/* Whether the anchor stands for this key. */
+bool anchor_is(const struct anchor *a, struct crypto *crypto, const struct key *k);
+
+/* What the trusted ones are, in short: others have another number. */
+uint64_t anchors_digest(const struct anchors *a);
+/* Trusts one more DNSKEY, if it is not yet. False without memory, or with ANCHORS_MAX. */
+bool anchors_add(struct anchors *a, const struct dns_name *name, struct bytes rdata);
+/* No longer trusts the DNSKEY. */
+void anchors_revoke(struct anchors *a, struct crypto *crypto, const struct dns_name *name,
+                    struct bytes rdata);
 
 #endif

@@ -177,7 +177,8 @@ static void settle(struct cut *c, enum zone_state state, enum reason why)
     }
     uint32_t most = state == ZONE_BOGUS ? CHAIN_BOGUS_TTL : state == ZONE_FAILED ? CHAIN_FAILED_TTL : c->ttl;
     z->why = why;
-    z->expires = now_of(c->chain) + (c->ttl < most ? c->ttl : most);
+    z->since = now_of(c->chain);
+    z->expires = z->since + (c->ttl < most ? c->ttl : most);
     if (state == ZONE_NO_CUT)
         z->above = zone_hold(c->above);
     zones_put(c->chain->zones, z);
@@ -186,7 +187,8 @@ static void settle(struct cut *c, enum zone_state state, enum reason why)
 
 static void settle_keys(struct cut *c, struct zone *z)
 {
-    z->expires = now_of(c->chain) + c->ttl;
+    z->since = now_of(c->chain);
+    z->expires = z->since + c->ttl;
     zones_put(c->chain->zones, z);
     finish(c, z);
 }

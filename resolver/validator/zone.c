@@ -108,7 +108,7 @@ struct zone *zones_get(struct zones *t, const struct dns_name *name, uint32_t no
     struct zone *z = find(t, name);
     if (!z)
         return NULL;
-    if (z->expires <= now) {
+    if (z->expires <= now || now < z->since) {
         drop(t, z);
         return NULL;
     }

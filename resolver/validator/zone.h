@@ -24,8 +24,8 @@ struct zone {
     unsigned refs;
     enum zone_state state;
     enum reason why;
-    struct zone *above; /* held */
-    uint32_t expires;   /* Unix seconds */
+    struct zone *above;      /* held */
+    uint32_t since, expires; /* Unix seconds; before `since`, the clock was set back, and it is not valid */
     struct dns_name name;
     unsigned key_count;
     struct key key[];

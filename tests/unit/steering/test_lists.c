@@ -282,7 +282,7 @@ static void the_prober_follows_the_folder(void **state)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
-        _exit(prober_run(&f->conf, f->shm, on_ready, NULL));
+        _exit(prober_run(&f->conf, f->shm, NULL, on_ready, NULL));
     await_generation(f, 1);
     f->delegations = SEAL(
         &f->w,

@@ -528,10 +528,10 @@ class World:
                           FORGERIES.values() for zone in self.zones if zone.text.startswith(FORGED_ZONE)}
         root = next(z for z in self.zones if z.name == ".")
         self.anchors = self.dir / "anchors"
-        island = next(z for z in self.zones if z.name == TRUSTED)
+        islands = [z for z in self.zones if z.name == TRUSTED]
         self.root_anchors, self.island_anchors = self.dir / "root", self.dir / "island"
-        for file, zone in ((self.root_anchors, root), (self.island_anchors, island)):
-            file.write_text("".join(f"{zone.name} 3600 IN DNSKEY {k.rdata.to_text()}\n" for k in zone.keys))
+        for file, zones in ((self.root_anchors, [root]), (self.island_anchors, islands)):
+            file.write_text("".join(f"{z.name} 3600 IN DNSKEY {k.rdata.to_text()}\n" for z in zones for k in z.keys))
         self.anchors.write_text(self.root_anchors.read_text() + self.island_anchors.read_text())
         self.replies = {}
         self.host, self.port = "127.0.0.1", free_port()

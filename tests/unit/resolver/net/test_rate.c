@@ -112,6 +112,30 @@ static void a_flood_of_networks_does_not_free_the_worst(void **state)
     rate_free(&r);
 }
 
+static void a_clock_set_back_shuts_nobody_out(void **state)
+{
+    (void)state;
+    struct rate *r = rate_new(100);
+    assert_int_equal(burst(r, "192.0.2.1", 50000000, 5000), 1000);
+    assert_int_equal(burst(r, "192.0.2.1", 5000, 5000), 1000);
+    rate_free(&r);
+}
+
+static void what_was_done_is_charged_and_ends(void **state)
+{
+    (void)state;
+    struct rate *r = rate_new(100);
+    struct ip ip = ip_of("192.0.2.1");
+    assert_true(rate_take(r, &ip, 5000, 0));
+    rate_charge(r, &ip, 5000, 900);
+    assert_true(rate_take(r, &ip, 5000, 0));
+    rate_charge(r, &ip, 5000, 1000000);
+    assert_false(rate_take(r, &ip, 5009, 0));
+    assert_true(rate_take(r, &ip, 5010, 0)); /* however much it was */
+    rate_charge(NULL, &ip, 5000, 1);
+    rate_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +145,8 @@ int main(void)
         cmocka_unit_test(many_at_once_are_all_or_none),
         cmocka_unit_test(no_limit_is_none),
         cmocka_unit_test(a_flood_of_networks_does_not_free_the_worst),
+        cmocka_unit_test(a_clock_set_back_shuts_nobody_out),
+        cmocka_unit_test(what_was_done_is_charged_and_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
