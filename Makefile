@@ -44,6 +44,7 @@ TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xd
               python3-dnspython python3-h2 python3-yaml python3-cryptography knot knot-dnsutils nsd bind9 unbound knot-resolver \
               nghttp2-client minisign clang-format mandoc binutils procps iproute2
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist
+MEMCHECK_DEPS := $(TEST_DEPS) valgrind
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev
 
 POLICY := /usr/sbin/policy-rc.d
@@ -67,6 +68,8 @@ test-deps:
 	$(call need,$(TEST_DEPS))
 bench-deps:
 	$(call need,$(BENCH_DEPS))
+memcheck-deps:
+	$(call need,$(MEMCHECK_DEPS))
 fuzz-deps:
 	$(call need,$(FUZZ_DEPS))
 
@@ -120,6 +123,13 @@ test: all test-deps
 	@[ -n "$(SAN)" ] || $(MAKE) --no-print-directory test SAN=1
 TEST_JOBS ?= $(shell nproc)
 
+# The wire tests with the daemons under Valgrind; the soak, 20 minutes of everything at once.
+memcheck: programs memcheck-deps
+	MEMCHECK=1 POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 1200 tests/wire
+SOAK_SECONDS ?= 1200
+soak: programs test-deps
+	SOAK_SECONDS=$(SOAK_SECONDS) POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -s tests/wire/test_soak.py
+
 # CPU time a query, beside other servers; see tests/bench/README.md.
 bench: all bench-deps
 	tests/bench/run
@@ -148,10 +158,12 @@ help:
 	@echo "make test       everything, plain and again under ASan and UBSan"
 	@echo "make unit | wire | lint | replay   one part of it, with SAN=1 under the sanitizers"
 	@echo "make fuzz-NAME  fuzz one target for FUZZ_SECONDS: $(FUZZ)"
+	@echo "make memcheck   the wire tests under Valgrind"
+	@echo "make soak       SOAK_SECONDS of readers beside every trouble at once"
 	@echo "make bench      CPU time a query, beside other servers"
 	@echo "make install    to DESTDIR and PREFIX ($(PREFIX))"
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all programs unit replay wire lint test bench run install format clean help \
-        build-deps run-deps test-deps bench-deps fuzz-deps
+.PHONY: all programs unit replay wire lint test memcheck soak bench run install format clean help \
+        build-deps run-deps test-deps bench-deps memcheck-deps fuzz-deps
 .SECONDARY:

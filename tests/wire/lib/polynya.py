@@ -12,13 +12,18 @@ import time
 
 import yaml
 
-from .process import PATIENCE, Program, children_of, wait_until
+from .process import MEMCHECK, PATIENCE, Program, children_of, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("POLYNYA_BUILD", "build"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
 DAEMON, CLI = BUILD / "polynyad", BUILD / "polynya"
-SANITIZED = DAEMON.exists() and b"__asan_init" in DAEMON.read_bytes()
+# Slow, large, and with system calls of its own.
+SANITIZED = MEMCHECK or DAEMON.exists() and b"__asan_init" in DAEMON.read_bytes()
+
+
+VALGRIND = ["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
+            "--error-exitcode=99"] if MEMCHECK else []
 
 
 def merge(base, changes):
@@ -90,7 +95,7 @@ class Polynya:
         return next(int(l["address"].rsplit(":", 1)[1]) for l in self.config["listen"] if l["protocol"] == "http")
 
     def start(self):
-        self.program = Program([DAEMON, "-c", self.file], self.log, cwd=self.dir, env=self.env)
+        self.program = Program([*VALGRIND, DAEMON, "-c", self.file], self.log, cwd=self.dir, env=self.env)
         self.program.wait_line(r"\bevent=ready\b")
         for listen in self.config["listen"]:
             host, port = listen["address"].rsplit(":", 1)

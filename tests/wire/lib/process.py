@@ -8,8 +8,10 @@ import subprocess
 import threading
 import time
 
-PATIENCE = 30  # seconds after which an awaited event is taken for missing; never something a passing test spends
-SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error: |SUMMARY: \w+Sanitizer")
+MEMCHECK = bool(os.environ.get("MEMCHECK"))   # daemons run under Valgrind
+PATIENCE = 180 if MEMCHECK else 30  # seconds after which an awaited event is taken for missing; never something a passing test spends
+SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error: |SUMMARY: \w+Sanitizer"
+                       r"|^==\d+== (?!$)")
 
 
 def wait_until(condition, what, patience=PATIENCE):
