@@ -84,19 +84,19 @@ bool sockets_open(struct sockets *s, const struct conf *conf, char *error, size_
     return false;
 }
 
-static bool listens_on(const struct conf *conf, const union sock_addr *address)
+static const struct conf_listen *listen_of(const struct conf *conf, const union sock_addr *address)
 {
     for (unsigned i = 0; i < conf->listen_count; i++)
         if (sock_addr_equal(&conf->listen[i].address, address))
-            return true;
-    return false;
+            return &conf->listen[i];
+    return NULL;
 }
 
 static bool wanted(const struct conf *conf, const struct socket_entry *e)
 {
     switch (e->kind) {
     case SOCKET_PUBLIC:
-        return listens_on(conf, &e->address);
+        return listen_of(conf, &e->address) != NULL;
     case SOCKET_METRICS:
         return conf->metrics.enabled && sock_addr_equal(&conf->metrics.address, &e->address);
     default:
@@ -132,14 +132,6 @@ void sockets_close(struct sockets *s)
     *s = (struct sockets){0};
 }
 
-static enum conf_protocol protocol_of(const struct conf *conf, const union sock_addr *address)
-{
-    for (unsigned i = 0; i < conf->listen_count; i++)
-        if (sock_addr_equal(&conf->listen[i].address, address))
-            return conf->listen[i].protocol;
-    return CONF_HTTPS;
-}
-
 /* Puts e into env, or returns false if this worker has no use for it. */
 static bool hand_over(const struct socket_entry *e, const struct conf *conf, unsigned index,
                       struct worker_env *env)
@@ -151,7 +143,7 @@ static bool hand_over(const struct socket_entry *e, const struct conf *conf, uns
     else if (e->kind == SOCKET_CONTROL)
         env->control_fd = e->fd;
     else if (e->number % conf->workers == index)
-        env->sockets[env->socket_count++] = (struct worker_socket){e->fd, protocol_of(conf, &e->address)};
+        env->sockets[env->socket_count++] = (struct worker_socket){e->fd, listen_of(conf, &e->address)};
     else
         return false;
     return true;

@@ -168,8 +168,12 @@ static bool listen_public(struct worker *w)
         front_trust(w->front, &w->proxies);
     for (unsigned i = 0; ok && i < w->env->socket_count; i++) {
         const struct worker_socket *s = &w->env->sockets[i];
-        ok = front_listen(w->front, s->fd, s->protocol == CONF_HTTP ? NULL : w->env->tls,
-                          s->protocol == CONF_TLS ? &w->dns_handler : &w->public_handler);
+        ok = front_listen(w->front, s->fd,
+                          &(struct http_service){.tls = s->listen->protocol == CONF_HTTP ? NULL : w->env->tls,
+                                                 .handler = s->listen->protocol == CONF_TLS
+                                                                ? &w->dns_handler
+                                                                : &w->public_handler,
+                                                 .proxied = s->listen->proxied});
     }
     return ok;
 }
@@ -181,7 +185,7 @@ static bool listen_admin(struct worker *w, struct admin **admin, struct http_han
         return true;
     *admin = admin_new(w->env->conf, w->env->shm, w->engine, control);
     *handler = (struct http_handler){.self = *admin, .request = admin_request};
-    return *admin && front_listen(w->back, fd, NULL, handler);
+    return *admin && front_listen(w->back, fd, &(struct http_service){.handler = handler});
 }
 
 static bool listen_back(struct worker *w)

@@ -14,7 +14,7 @@
 
 struct worker_socket {
     int fd;
-    enum conf_protocol protocol;
+    const struct conf_listen *listen;
 };
 
 /* Everything a worker inherits; all borrowed. */

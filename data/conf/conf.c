@@ -214,6 +214,8 @@ static bool check_listen(const struct loader *l)
                 return fail_entry(l, "listen[#].address", i, "is listened to already");
         if (c->metrics.enabled && sock_addr_equal(&c->listen[i].address, &c->metrics.address))
             return fail(l, "metrics.address", "is listened to already");
+        if (c->listen[i].proxied && c->proxies.trusted_count == 0)
+            return fail_entry(l, "listen[#].proxy-protocol", i, "needs an entry in proxies.trusted");
         if (c->listen[i].protocol != CONF_HTTP && c->tls.count == 0)
             return fail_entry(l, "listen[#].address", i, "https and tls need an entry in tls.certificates");
     }

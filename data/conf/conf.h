@@ -20,6 +20,7 @@ enum conf_validation { CONF_VALIDATE, CONF_VALIDATION_LOG, CONF_VALIDATION_OFF }
 struct conf_listen {
     union sock_addr address;
     enum conf_protocol protocol;
+    bool proxied; /* connections begin with a header of PROXY protocol version 2 */
 };
 
 struct conf_certificate {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Connections: see conn.h.
  *
- * Life: handshake (TLS) → first bytes (in clear, to tell HTTP/2 from HTTP/1) → a protocol speaks → lingering
- * (our side is shut, the peer's last bytes are thrown away so that ours arrive) → gone. */
+ * Life: header of its proxy, where one hands connections on → handshake (TLS) → first bytes (in clear, to
+ * tell HTTP/2 from HTTP/1) → a protocol speaks → lingering (our side is shut, the peer's last bytes are
+ * thrown away so that ours arrive) → gone. */
 #include "resolver/net/conn.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "data/base/metric.h"
+#include "resolver/net/proxy_v2.h"
 #include "resolver/net/rate.h"
 
 enum { BUDGET = 65536, SNIFF = 4, CREDIT = 32 };
@@ -21,6 +23,7 @@ static const double LINGER_SECONDS = 1;
 struct conn {
     ev_io io;
     struct conn_set *set;
+    struct proxy_reader *greeting; /* of a proxy's header, until it is whole */
     struct tls_conn *tls;
     const struct conn_protocol *protocol; /* NULL before the first request can be told */
     void *self;
@@ -34,11 +37,11 @@ struct conn {
     ev_tstamp born;
     unsigned requests;
     unsigned credit; /* requests paid for in the client's bucket, and not yet made */
-    const struct http_handler *handler;
+    const struct http_service *service;
     void *owner;
     uint8_t first[SNIFF];
     uint8_t first_len;
-    bool secure : 1;    /* in clear, or the handshake is done */
+    bool secure : 1;    /* all that comes before a request is done */
     bool blocked : 1;   /* wait until the socket takes bytes */
     bool unread : 1;    /* TLS may hold input that gives no event */
     bool eof : 1;       /* the peer sends no more */
@@ -56,7 +59,12 @@ struct conn_set *conn_set_of(const struct conn *c)
 
 const struct http_handler *conn_handler(const struct conn *c)
 {
-    return c->handler;
+    return c->service->handler;
+}
+
+bool conn_by_proxy(const struct conn *c)
+{
+    return c->relay || !c->service->tls;
 }
 
 void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self)
@@ -173,6 +181,7 @@ static void conn_drop(struct conn *c)
     end_handshake(c);
     forget_protocol(c);
     tls_conn_free(&c->tls);
+    free(c->greeting);
     close(c->io.fd);
     set->count--;
     metric_sub(METRIC_CONN_OPEN, 1);
@@ -468,11 +477,76 @@ static bool sniff(struct conn *c, const uint8_t **data, size_t *n)
 
 static bool take_input(struct conn *c, const uint8_t *data, size_t n)
 {
-    if (!c->protocol && !(c->handler->message ? start(c, false) : sniff(c, &data, &n)))
+    if (!c->protocol && !(c->service->handler->message ? start(c, false) : sniff(c, &data, &n)))
         return false;
     if (c->protocol && n && !c->closing)
         feed(c, data, n);
     return true;
+}
+
+/* Half-open handshakes must not keep others out: beyond the limit the oldest goes, which an honest client
+ * would have finished long ago. */
+static void begin_handshake(struct conn *c)
+{
+    struct conn_set *set = c->set;
+    link_move(&set->shaking, &c->shaking);
+    set->shaking_count++;
+    if (!set->limits.handshakes || set->shaking_count <= set->limits.handshakes)
+        return;
+    metric_count(METRIC_CONN_REFUSED_HANDSHAKES);
+    conn_drop(holder_of(set->shaking.next, struct conn, shaking));
+}
+
+/* What a connection is told first is TLS, or nothing. False without memory. */
+static bool begin(struct conn *c)
+{
+    const struct http_service *s = c->service;
+    c->secure = !s->tls;
+    if (!s->tls)
+        return true;
+    c->tls = tls_accept(s->tls, c->io.fd, s->handler->message ? TLS_FOR_DNS : TLS_FOR_HTTP);
+    if (c->tls)
+        begin_handshake(c);
+    return c->tls != NULL;
+}
+
+static void set_peer(struct conn *c, const struct ip *peer)
+{
+    c->relay = proxies_trust(c->set->proxies, peer);
+    c->client = c->relay ? (struct ip){0} : *peer;
+}
+
+/* The proxy's header is whole. One that asks for itself stays a relay; one that does not say for whom it asks
+ * does not, or its unknown client's headers would be believed. */
+static bool introduce(struct conn *c)
+{
+    struct ip client;
+    if (proxy_client(c->greeting, &client)) {
+        set_peer(c, &client);
+        if (!c->set->introduced(c->set, &client, &c->owner))
+            return false;
+    }
+    free(c->greeting);
+    c->greeting = NULL;
+    return begin(c);
+}
+
+/* Reads on in the proxy's header, and nothing behind it. */
+static bool greet(struct conn *c)
+{
+    enum proxy_status status = PROXY_MORE;
+    while (status == PROXY_MORE) {
+        ssize_t n = recv(c->io.fd, c->set->in, proxy_wants(c->greeting), 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return true;
+        /* Health checks may come and go without a word. */
+        if (n == 0 && c->greeting->have == 0)
+            return false;
+        status = n > 0 ? proxy_take(c->greeting, c->set->in, (size_t)n) : PROXY_BAD;
+    }
+    if (status == PROXY_BAD)
+        metric_count(METRIC_PROXY_HEADER);
+    return status == PROXY_DONE && introduce(c);
 }
 
 static bool shake_hands(struct conn *c)
@@ -545,7 +619,8 @@ static bool read_some(struct conn *c)
  * (on_flush). */
 static void readable(struct conn *c)
 {
-    if ((!c->secure && !shake_hands(c)) || (c->secure && !read_some(c))) {
+    if ((c->greeting && !greet(c)) || (!c->greeting && !c->secure && !shake_hands(c)) ||
+        (c->secure && !read_some(c))) {
         conn_drop(c);
     } else if (c->secure) {
         link_remove(&c->dirty);
@@ -600,37 +675,21 @@ static void on_resume(struct ev_loop *loop, ev_idle *w, int events)
         ev_idle_stop(loop, w);
 }
 
-/* Half-open handshakes must not keep others out: beyond the limit the oldest goes, which an honest client
- * would have finished long ago. */
-static void begin_handshake(struct conn *c)
-{
-    struct conn_set *set = c->set;
-    link_move(&set->shaking, &c->shaking);
-    set->shaking_count++;
-    if (!set->limits.handshakes || set->shaking_count <= set->limits.handshakes)
-        return;
-    metric_count(METRIC_CONN_REFUSED_HANDSHAKES);
-    conn_drop(holder_of(set->shaking.next, struct conn, shaking));
-}
-
-bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
-              const struct ip *client, void *owner)
+bool conn_new(struct conn_set *set, int fd, const struct http_service *service, const struct ip *peer,
+              void *owner)
 {
     struct conn *c = calloc(1, sizeof *c);
-    if (c && tls)
-        c->tls = tls_accept(tls, fd, handler->message ? TLS_FOR_DNS : TLS_FOR_HTTP);
-    if (!c || (tls && !c->tls)) {
+    if (c && service->proxied)
+        c->greeting = calloc(1, sizeof *c->greeting);
+    if (!c || (service->proxied && !c->greeting)) {
         free(c);
         close(fd);
         return false;
     }
     c->set = set;
-    c->handler = handler;
-    c->relay = proxies_trust(set->proxies, client);
-    if (!c->relay)
-        c->client = *client;
+    c->service = service;
+    set_peer(c, peer);
     c->owner = owner;
-    c->secure = !tls;
     c->timer = CONN_BUSY;
     c->born = ev_now(set->loop);
     deadline_init(&c->deadline);
@@ -638,16 +697,21 @@ bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct
     link_init(&c->dirty);
     link_init(&c->resumed);
     link_init(&c->shaking);
+    ev_io_init(&c->io, on_io, fd, EV_READ);
+    c->io.data = c;
+    if (!c->greeting && !begin(c)) {
+        free(c);
+        close(fd);
+        return false;
+    }
     link_move(&set->all, &c->all);
     set->count++;
     metric_count(METRIC_CONN_OPEN);
-    metric_count(handler->message ? METRIC_CONN_DOT : tls ? METRIC_CONN_TLS : METRIC_CONN_PLAIN);
-    ev_io_init(&c->io, on_io, fd, EV_READ);
-    c->io.data = c;
+    metric_count(service->handler->message ? METRIC_CONN_DOT
+                 : service->tls            ? METRIC_CONN_TLS
+                                           : METRIC_CONN_PLAIN);
     ev_io_start(set->loop, &c->io);
     run_timer(c, phase_of(c));
-    if (tls)
-        begin_handshake(c);
     return true;
 }
 

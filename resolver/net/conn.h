@@ -62,7 +62,9 @@ struct conn_set {
     /* Gives c a protocol by conn_use, or leaves it without (no memory): DNS where its handler takes messages,
      * else HTTP. h2: agreed by ALPN or seen by its preface. */
     void (*start)(struct conn *c, bool h2);
-    /* c has ended; owner is what conn_new was given. */
+    /* A proxy has told whose connection it is: its owner, which may be NULL. False: it may not stay. */
+    bool (*introduced)(struct conn_set *set, const struct ip *client, void **owner);
+    /* c has ended; owner is what conn_new was given, or introduced gave. */
     void (*ended)(struct conn_set *set, void *owner);
     struct deadlines timer[CONN_TIMERS];
     struct link all, dirty, resumed;
@@ -90,9 +92,9 @@ void conn_set_drain(struct conn_set *set, bool final);
  * False if there is none. */
 bool conn_set_make_room(struct conn_set *set);
 
-/* Takes fd. False (and fd closed) without memory. */
-bool conn_new(struct conn_set *set, int fd, struct tls_server *tls, const struct http_handler *handler,
-              const struct ip *client, void *owner);
+/* Takes fd; service is borrowed. False (and fd closed) without memory. */
+bool conn_new(struct conn_set *set, int fd, const struct http_service *service, const struct ip *peer,
+              void *owner);
 
 /* For protocols. */
 void conn_use(struct conn *c, const struct conn_protocol *protocol, void *self);
@@ -108,6 +110,8 @@ void conn_dirty(struct conn *c);
 void conn_resume(struct conn *c);
 struct conn_set *conn_set_of(const struct conn *c);
 const struct http_handler *conn_handler(const struct conn *c);
+/* Is the peer a proxy: a trusted one, or any where we serve in clear? */
+bool conn_by_proxy(const struct conn *c);
 
 /* What streams hold is counted for the whole set; over HELD_MAX new requests are refused. counted is what was
  * counted for a stream before, and is brought up to `now`. */

@@ -62,6 +62,15 @@ struct http_handler {
     void (*message)(void *self, struct http_stream *s, struct bytes message, enum reason why);
 };
 
+struct tls_server;
+
+/* How a listener serves its connections. All is borrowed for as long as it does. */
+struct http_service {
+    struct tls_server *tls; /* NULL: in clear */
+    const struct http_handler *handler;
+    bool proxied; /* each begins with a header of PROXY protocol version 2, from a trusted proxy */
+};
+
 /* Memory that lives as long as the stream; NULL past the stream's limit. */
 static inline void *http_alloc(struct http_stream *s, size_t n)
 {

@@ -29,8 +29,7 @@ struct listener {
     ev_io io;
     struct listener *next;
     struct front *front;
-    struct tls_server *tls;
-    const struct http_handler *handler;
+    struct http_service service;
 };
 
 struct front {
@@ -107,27 +106,49 @@ static void refuse(int fd, enum metric why)
     close(fd);
 }
 
+static void leave(struct front *f, void *place)
+{
+    if (place)
+        census_leave(f->census, place);
+}
+
+/* The limits of one client. A proxy is many; who has no address is on this machine, or somewhere behind a
+ * proxy.
+ */
+static bool welcome(struct conn_set *set, const struct ip *client, void **place)
+{
+    struct front *f = holder_of(set, struct front, conns);
+    if (client->len == 0 || proxies_trust(set->proxies, client))
+        return true;
+    if (!rate_take(f->rate, client, ev_now(set->loop), 1)) {
+        metric_count(METRIC_CONN_REFUSED_RATE);
+        return false;
+    }
+    *place = census_enter(f->census, client, set->limits.connections_per_prefix);
+    if (!*place)
+        metric_count(METRIC_CONN_REFUSED_PREFIX);
+    return *place != NULL;
+}
+
 static void admit(struct listener *l, int fd, const struct ip *peer)
 {
     struct front *f = l->front;
-    const struct front_limits *limits = &f->conns.limits;
-    struct census_entry *place = NULL;
-    bool relay = proxies_trust(f->conns.proxies, peer);
-    if (!relay && !rate_take(f->rate, peer, ev_now(f->conns.loop), 1)) {
-        refuse(fd, METRIC_CONN_REFUSED_RATE);
+    void *place = NULL;
+    if (l->service.proxied && !proxies_trust(f->conns.proxies, peer)) {
+        refuse(fd, METRIC_PROXY_PEER);
         return;
     }
-    if (f->conns.count >= limits->connections && !conn_set_make_room(&f->conns)) {
+    if (!welcome(&f->conns, peer, &place)) {
+        close(fd);
+        return;
+    }
+    if (f->conns.count >= f->conns.limits.connections && !conn_set_make_room(&f->conns)) {
+        leave(f, place);
         refuse(fd, METRIC_CONN_REFUSED_CAP);
         return;
     }
-    /* Clients of a unix socket are on this machine; a proxy is many. */
-    if (!relay && peer->len && !(place = census_enter(f->census, peer, limits->connections_per_prefix))) {
-        refuse(fd, METRIC_CONN_REFUSED_PREFIX);
-        return;
-    }
-    if (!conn_new(&f->conns, fd, l->tls, l->handler, peer, place) && place)
-        census_leave(f->census, place);
+    if (!conn_new(&f->conns, fd, &l->service, peer, place))
+        leave(f, place);
     if (f->conns.count > f->most)
         f->most = f->conns.count;
 }
@@ -169,8 +190,7 @@ static void check_empty(struct front *f)
 static void on_ended(struct conn_set *set, void *owner)
 {
     struct front *f = holder_of(set, struct front, conns);
-    if (owner)
-        census_leave(f->census, owner);
+    leave(f, owner);
     plan_trim(f);
     check_empty(f);
 }
@@ -202,6 +222,7 @@ struct front *front_new(struct ev_loop *loop, const struct front_limits *limits)
     f->h2 = h2_setup_new();
     f->conns.h2 = f->h2;
     f->conns.start = start;
+    f->conns.introduced = welcome;
     f->conns.ended = on_ended;
     ev_init(&f->pause, on_pause_over);
     ev_init(&f->trim, on_trim);
@@ -218,12 +239,12 @@ void front_trust(struct front *f, const struct proxies *proxies)
     f->conns.proxies = proxies;
 }
 
-bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler)
+bool front_listen(struct front *f, int fd, const struct http_service *service)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (!l)
         return false;
-    *l = (struct listener){.next = f->listeners, .front = f, .tls = tls, .handler = handler};
+    *l = (struct listener){.next = f->listeners, .front = f, .service = *service};
     f->listeners = l;
     ev_io_init(&l->io, on_accept, fd, EV_READ);
     l->io.data = l;

@@ -14,17 +14,15 @@
 
 struct front;
 struct proxies;
-struct tls_server;
 
 /* NULL without memory. limits are copied. */
 struct front *front_new(struct ev_loop *loop, const struct front_limits *limits);
 /* Whom to believe when they speak for others, from now on; borrowed. Limits of clients then hold for those,
  * and not for the proxies. */
 void front_trust(struct front *f, const struct proxies *proxies);
-/* Accepts on fd (listening, non-blocking, stays the caller's) and serves handler. tls NULL: in clear,
- * HTTP/1.1 or HTTP/2 with prior knowledge. A handler that takes messages makes it DNS over TLS. Both are
- * borrowed for the front's life. */
-bool front_listen(struct front *f, int fd, struct tls_server *tls, const struct http_handler *handler);
+/* Accepts on fd (listening, non-blocking, stays the caller's) and serves it so; service is copied. In clear:
+ * HTTP/1.1, or HTTP/2 with prior knowledge. A handler that takes messages makes it DNS over TLS. */
+bool front_listen(struct front *f, int fd, const struct http_service *service);
 void front_drain(struct front *f, void (*drained)(void *self), void *self);
 /* Closes what is left. Streams not yet answered must have been answered before. */
 void front_free(struct front **f);

@@ -24,6 +24,7 @@ struct http_fuzz {
     struct conn_set set;
     struct h2_setup *h2;
     struct http_handler handler;
+    struct http_service service;
     struct http_stream *waiting[FUZZ_STREAMS];
     unsigned waiting_count;
     uint8_t how;
@@ -102,6 +103,7 @@ static struct http_fuzz *fuzz_init(void)
     f.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     f.h2 = h2_setup_new();
     f.handler = (struct http_handler){.self = &f, .request = fuzz_request};
+    f.service.handler = &f.handler;
     f.longest = FUZZ_LONG;
     conn_set_init(
         &f.set, f.loop,
@@ -141,7 +143,7 @@ static int http_fuzz(struct bytes prefix, const uint8_t *data, size_t size)
     f->set.draining = false;
     /* A proxy, so that its header is read. */
     struct ip client = {.len = 4, .addr = {10, 0, 0, 1}};
-    if (!conn_new(&f->set, fd[1], NULL, &f->handler, &client, NULL))
+    if (!conn_new(&f->set, fd[1], &f->service, &client, NULL))
         abort();
     fuzz_feed(f, fd[0], prefix, bytes_of(data + 1, size - 1));
     fuzz_turn(f, fd[0]);

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose question it is: clients behind proxies, and what is decided by where they are."""
 import os
+import socket
 
+import dns.message
 import pytest
 
 from lib import doh, mmdb
 from lib.certs import Pair
 from lib.lists import Publisher
 from lib.polynya import merge, run_daemon
+from lib.ports import free_port
 from lib.process import wait_until
+from lib.proxies import Haproxy, Nginx, header
 from lib.upstream import answer
 
 PROXY, STRANGER = "127.0.0.1", "127.0.0.9"
@@ -24,7 +28,7 @@ RU, BY, DE, NOWHERE = "192.0.2.{}", "198.51.100.{}", "203.0.113.{}", "233.252.0.
 def behind(make_polynya, upstream):
     """Makes a daemon that trusts PROXY; the second listener is in clear."""
     def make(header="x-forwarded-for", **changes):
-        return make_polynya(upstream, proxies={"trusted": [PROXY], "header": header}, **changes)
+        return make_polynya(upstream, **merge({"proxies": {"trusted": [PROXY], "header": header}}, changes))
     upstream.script_all(answer("A 192.0.2.200"))
     return make
 
@@ -283,3 +287,209 @@ def test_none_looks_at_no_header(behind):
         assert c.ask(doh.question("a.test"), extra=[("x-forwarded-for", "192.0.2.1")]).status == 200
         assert stranger.ask(doh.question("a.test"), extra=[("x-forwarded-for", "192.0.2.1")]).status == 200
     assert forwarded(daemon) == {"taken": 0, "unknown": 1, "ignored": 0}
+
+
+# --- PROXY protocol
+
+@pytest.fixture
+def handed_on(placed):
+    """Makes a daemon all of whose listeners (https, http, tls) want PROXY headers."""
+    def make(**changes):
+        ports = {p: free_port() for p in ("https", "http", "tls")}
+        daemon = placed(start=False, **merge({"listen": [
+            {"address": f"127.0.0.1:{port}", "protocol": p, "proxy-protocol": True} for p, port in ports.items()]}, changes))
+        daemon.ports = ports
+        return daemon.start()
+    return make
+
+
+def handed(daemon, head, protocol="http", ca=None, source=PROXY, dribble=False):
+    """A connection that begins with head, over TLS where the protocol has it."""
+    sock = doh.connect(daemon.ports[protocol], source=source)
+    for piece in [head[i:i + 1] for i in range(len(head))] if dribble else [head]:
+        sock.sendall(piece)
+    if protocol == "http":
+        return sock
+    alpn = ("h2",) if protocol == "https" else ("dot",)
+    return doh.tls_context(ca, alpn).wrap_socket(sock, server_hostname="localhost")
+
+
+@pytest.mark.parametrize("dribble", [False, True])
+@pytest.mark.parametrize("protocol", ["https", "http"])
+def test_proxy_header_tells_the_client(handed_on, ca, protocol, dribble):
+    daemon = handed_on()
+    for source, steered in ((RU.format(1), True), (DE.format(1), False), ("2001:db8:1::1", True),
+                            ("2001:db8:2::1", False), ("::ffff:203.0.113.1", False), (None, True)):
+        for tlvs in (b"", b"\x04\0\0" + b"\x01\0\2h2" * 40):
+            head = header(source, tlvs=tlvs)
+            with doh.H2(handed(daemon, head, protocol, ca, dribble=dribble)) as c:
+                assert bool(mirror(ask(c))) == steered, source
+                assert bool(mirror(ask(c, DE.format(1)))) == steered, "he is no proxy"
+    assert forwarded(daemon) == {"taken": 0, "unknown": 0, "ignored": 12}
+
+
+def test_proxy_header_before_dns_over_tls(handed_on, ca):
+    daemon = handed_on()
+    for source, steered in ((RU.format(1), True), (DE.format(1), False)):
+        with handed(daemon, header(source), "tls", ca) as sock:
+            query = doh.question(NAME).to_wire()
+            sock.sendall(len(query).to_bytes(2, "big") + query)
+            file = sock.makefile("rb")
+            reply = dns.message.from_wire(file.read(int.from_bytes(file.read(2), "big")))
+            assert bool(mirror(str(reply.answer[0][0]))) == steered
+
+
+def test_proxy_header_and_request_in_one_segment(handed_on):
+    daemon = handed_on()
+    request = f"GET /dns-query?dns={doh.b64(doh.question(NAME).to_wire())} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with doh.H1(handed(daemon, header(DE.format(1)) + request)) as c:
+        assert str(c.read().dns.answer[0][0]) == TRUTH["A"]
+
+
+def test_local_and_chained_proxies_speak_by_their_header(handed_on):
+    """LOCAL is the proxy itself; a client that is a trusted proxy may speak for others."""
+    daemon = handed_on()
+    for head in (header(command=0), header(RU.format(1), command=0), header(PROXY)):
+        with doh.H2(handed(daemon, head)) as c:
+            assert mirror(ask(c)) and mirror(ask(c, RU.format(1))) and not mirror(ask(c, DE.format(1)))
+
+
+def is_closed(sock):
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("garbage", [
+    b"PROXY TCP4 192.0.2.1 203.0.113.99 40000 443\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\x02\0\x01",
+    header(RU.format(1), command=2), header(RU.format(1), family=0x12), header("2001:db8:1::1", family=0x11)[:-30] + b"xx",
+    header(RU.format(1), family=0x21), header(addresses=bytes(4000)), header(RU.format(1), tlvs=bytes(2100)), b"\0",
+], ids=range(10))
+def test_garbage_for_a_proxy_header_is_closed_and_counted(handed_on, garbage):
+    daemon = handed_on()
+    with doh.H2(handed(daemon, header(RU.format(1)))) as good, handed(daemon, garbage) as bad:
+        if garbage[12:14] == b"\x21\x11" and len(garbage) < 30:
+            bad.shutdown(socket.SHUT_WR)
+        assert is_closed(bad)
+        assert mirror(ask(good))
+    assert daemon.metric('proxy_protocol_refused_total{why="header"}') == 1
+
+
+def test_proxy_header_that_does_not_come_in_time(handed_on):
+    daemon = handed_on(limits={"read-timeout": "500ms"})
+    with handed(daemon, header(RU.format(1))[:20]) as slow, handed(daemon, b"") as silent:
+        assert is_closed(slow) and is_closed(silent)
+    assert daemon.metric('connections_timed_out_total{timer="read"}') == 2
+    assert daemon.metric('proxy_protocol_refused_total{why="header"}') == 0
+
+
+def test_proxy_header_from_a_stranger_is_closed_and_counted(handed_on):
+    daemon = handed_on()
+    before = daemon.metric('proxy_protocol_refused_total{why="peer"}')
+    with doh.connect(daemon.ports["http"], source=STRANGER) as sock:
+        assert is_closed(sock)
+    assert daemon.metric('proxy_protocol_refused_total{why="peer"}') == before + 1
+
+
+def test_proxy_header_where_none_is_wanted_is_no_request(placed):
+    daemon = placed()
+    with doh.H1(doh.connect(daemon.plain_port)) as c:
+        c.send(header(RU.format(1)) + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert c.read().status == 400
+
+
+def test_limits_hold_for_clients_handed_on(handed_on):
+    """One client's connections are bounded, and those of others are not theirs."""
+    daemon = handed_on(limits={"connections-per-prefix": 3})
+    ru = [doh.H2(handed(daemon, header(RU.format(1)))) for _ in range(3)]
+    assert all(mirror(ask(c)) for c in ru)
+    assert is_closed(handed(daemon, header(RU.format(1))))
+    with doh.H2(handed(daemon, header(RU.format(2)))) as c:
+        assert mirror(ask(c))
+    ru.pop().close()
+    wait_until(lambda: not is_closed_soon(daemon), "the place that is free again")
+    for c in ru:
+        c.close()
+    assert daemon.metric('connections_refused_total{limit="prefix"}') >= 1
+
+
+def is_closed_soon(daemon):
+    with doh.H2(handed(daemon, header(RU.format(1)))) as c:
+        try:
+            return not mirror(ask(c))
+        except (AssertionError, OSError):
+            return True
+
+
+def test_proxy_protocol_needs_a_trusted_proxy(make_polynya, upstream):
+    daemon = make_polynya(upstream, start=False, listen=[
+        {"address": f"127.0.0.1:{free_port()}", "protocol": "http", "proxy-protocol": True}])
+    done = run_daemon("-n", "-c", daemon.file)
+    assert done.returncode == 1 and "listen[0].proxy-protocol: needs an entry in proxies.trusted" in done.stderr
+
+
+# --- real proxies
+
+@pytest.fixture
+def proxy(tmp_path):
+    made = []
+
+    def make(kind, *args, **how):
+        folder = tmp_path / "proxy"
+        folder.mkdir()
+        made.append(kind(folder, *args, **how))
+        return made[-1]
+    yield make
+    for p in made:
+        p.close()
+
+
+@pytest.mark.parametrize("options", ["", "proxy-v2-options crc32c,unique-id,authority", "check check-send-proxy inter 100ms"])
+def test_haproxy_hands_on_tls(handed_on, proxy, ca, options):
+    """TLS from the reader to us, its address by send-proxy-v2; haproxy's own checks are LOCAL."""
+    daemon = handed_on()
+    haproxy = proxy(Haproxy, "tcp", f"127.0.0.1:{daemon.ports['https']} send-proxy-v2 {options}")
+    for source, steered in (("127.0.0.7", True), ("127.0.0.8", False)):
+        with doh.h2_tls(haproxy.port, ca, source=source) as c:
+            for type in TRUTH:
+                assert bool(mirror(ask(c, type=type))) == steered
+    assert daemon.metric('proxy_protocol_refused_total{why="header"}') == 0
+
+
+def test_haproxy_that_speaks_version_1_is_refused(handed_on, proxy, ca):
+    daemon = handed_on()
+    haproxy = proxy(Haproxy, "tcp", f"127.0.0.1:{daemon.ports['http']} send-proxy")
+    with doh.connect(haproxy.port, source="127.0.0.7") as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert is_closed(sock)
+    assert daemon.metric('proxy_protocol_refused_total{why="header"}') >= 1
+
+
+def test_haproxy_ends_http(placed, proxy):
+    daemon = placed()
+    haproxy = proxy(Haproxy, "http", f"127.0.0.1:{daemon.plain_port} proto h2", "option forwardfor")
+    check_forwarding(haproxy.port)
+
+
+@pytest.mark.parametrize("header_name,field", [
+    ("x-forwarded-for", "X-Forwarded-For $proxy_add_x_forwarded_for"),
+    ("forwarded", 'Forwarded "$http_forwarded, for=$remote_addr;proto=http;host=\\"$http_host\\""'),
+])
+def test_nginx_ends_http(placed, proxy, header_name, field):
+    daemon = placed(proxies={"header": header_name})
+    nginx = proxy(Nginx, f"127.0.0.1:{daemon.plain_port}", field)
+    check_forwarding(nginx.port)
+    assert forwarded(daemon)["ignored"] == 0 and forwarded(daemon)["unknown"] == 0
+
+
+def check_forwarding(port):
+    """Two readers in turns, each of whom says he is the other, in every way."""
+    forged = [f"{RU.format(1)}", f"{DE.format(1)}", "127.0.0.1", '"', f"for={RU.format(1)}", f'for={DE.format(1)};x="', ",", "unknown"]
+    with doh.H1(doh.connect(port, source="127.0.0.7")) as ru, doh.H1(doh.connect(port, source="127.0.0.8")) as de:
+        for c, steered in ((ru, True), (de, False)) * 2:
+            for value in [None, *forged]:
+                extra = [(name, value) for name in ("X-Forwarded-For", "Forwarded") if value]
+                for type in TRUTH:
+                    record, = c.ask(doh.question(NAME, type), extra=extra).dns.answer[0]
+                    assert bool(mirror(str(record))) == steered, value

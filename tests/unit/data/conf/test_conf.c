@@ -98,7 +98,7 @@ static const char full[] = "state-dir: state\n"
                            "log-level: debug\n"
                            "listen:\n"
                            "  - address: 127.0.0.1:8443\n"
-                           "  - {address: '[::1]:8080', protocol: http}\n"
+                           "  - {address: '[::1]:8080', protocol: http, proxy-protocol: true}\n"
                            "proxies: {trusted: [10.0.0.0/8, '2001:db8::/32'], header: forwarded}\n"
                            "tls:\n"
                            "  certificates:\n"
@@ -142,6 +142,8 @@ static void reads_every_kind(void **state)
     assert_int_equal(c->listen[0].protocol, CONF_HTTPS);
     assert_address(&c->listen[1].address, "[::1]:8080");
     assert_int_equal(c->listen[1].protocol, CONF_HTTP);
+    assert_false(c->listen[0].proxied);
+    assert_true(c->listen[1].proxied);
     assert_int_equal(c->proxies.trusted_count, 2);
     assert_int_equal(c->proxies.trusted[0].bits, 8);
     assert_int_equal(c->proxies.header, CONF_FORWARDED);

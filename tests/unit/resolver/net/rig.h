@@ -29,6 +29,7 @@ struct rig {
     struct conn_set set;
     struct h2_setup *h2;
     struct http_handler handler;
+    struct http_service service;
     int fd; /* the client's end */
     unsigned ended;
     bool later;
@@ -108,7 +109,8 @@ static inline void rig_connect(struct rig *r)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     r->fd = pair[0];
     r->set.proxies = &rig_proxies;
-    assert_true(conn_new(&r->set, pair[1], NULL, &r->handler, &rig_peer, &r->ended));
+    r->service.handler = &r->handler;
+    assert_true(conn_new(&r->set, pair[1], &r->service, &rig_peer, &r->ended));
 }
 
 static inline struct rig *rig_new(double timeout)

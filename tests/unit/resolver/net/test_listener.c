@@ -44,7 +44,7 @@ static struct scene *scene_limited(const char *address, const struct front_limit
     assert_true(sock_local(t->listener, &t->address));
     t->front = front_new(t->loop, limits);
     assert_non_null(t->front);
-    assert_true(front_listen(t->front, t->listener, NULL, &t->handler));
+    assert_true(front_listen(t->front, t->listener, &(struct http_service){.handler = &t->handler}));
     return t;
 }
 
@@ -407,7 +407,7 @@ static void unix_sockets_have_no_prefix(void **state)
     struct stat st;
     assert_int_equal(stat(a.un.sun_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    assert_true(front_listen(t->front, listener, NULL, &t->handler));
+    assert_true(front_listen(t->front, listener, &(struct http_service){.handler = &t->handler}));
     int fd[3];
     for (int i = 0; i < 3; i++) {
         fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
