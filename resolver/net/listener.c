@@ -21,7 +21,7 @@
 enum { ACCEPTS_PER_WAKEUP = 64 };
 enum {
     TRIM_LEAST = 64,
-    TRIM_LEAST_HELD = 4 << 20
+    TRIM_LEAST_HELD = 1 << 20
 }; /* connections, bytes; below, there is little to give back */
 static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1, TRIM_SECONDS = 1;
 
