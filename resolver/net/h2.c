@@ -25,10 +25,32 @@ struct h2_setup {
 
 /* What nghttp2 calls */
 
+/* A stream that is over without our having reset any was ended by the client itself, and it knew that when it
+ * sent this (RFC 9113 5.1, closed); a reset of ours the frame may have crossed on its way. Of data for such a
+ * stream nghttp2 tells nobody. */
+static bool is_late(const struct h2 *h, const nghttp2_frame_hd *hd)
+{
+    return hd->type == NGHTTP2_HEADERS && hd->stream_id % 2 && !h->has_reset &&
+           hd->stream_id <= nghttp2_session_get_last_proc_stream_id(h->session) &&
+           !nghttp2_session_find_stream(h->session, hd->stream_id);
+}
+
+/* What nghttp2 lets pass and RFC 9113 does not. */
+static int check_frame(struct h2 *h, const nghttp2_frame_hd *hd)
+{
+    if (is_late(h, hd))
+        return nghttp2_session_terminate_session(h->session, NGHTTP2_STREAM_CLOSED);
+    if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0) /* 6.3 */
+        return nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);
+    return 0;
+}
+
 /* Every frame is paid for that is neither a request nor a part of one. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *self)
 {
     struct h2 *h = self;
+    if (check_frame(h, hd) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_CONTINUATION)
         return 0;
     bool useful = hd->type == NGHTTP2_DATA && (hd->length > 0 || hd->flags & NGHTTP2_FLAG_END_STREAM) &&
@@ -68,6 +90,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 {
     (void)session, (void)frame, (void)error;
     struct h2 *h = self;
+    h->has_reset = true;
     h2_budget_spend(&h->budget, H2_COST_RESET);
     return 0;
 }

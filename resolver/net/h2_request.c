@@ -130,6 +130,7 @@ int h2_request_begin(nghttp2_session *session, const nghttp2_frame *frame, void 
     struct h2_stream *s = has_room(h) ? h2_stream_new(h, frame->hd.stream_id) : NULL;
     if (!s) {
         h2_budget_spend(&h->budget, 1);
+        h->has_reset = true;
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                          NGHTTP2_REFUSED_STREAM);
     }

@@ -124,8 +124,10 @@ static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     if (s->out.len == 0) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         /* An answer before the end of its request: the rest is not wanted (RFC 9113 8.1). */
-        if (!s->whole)
+        if (!s->whole) {
+            s->h2->has_reset = true;
             nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+        }
     }
     return (ssize_t)n;
 }

@@ -43,6 +43,7 @@ struct h2 {
     size_t held;
     uint64_t closed, sent; /* streams; bytes of answers */
     struct h2_budget budget;
+    bool has_reset;         /* a stream, ever */
     bool greeted;           /* the client's settings have come */
     bool draining, leaving; /* the notice was sent; the last stream was named */
 };
