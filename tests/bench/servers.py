@@ -4,6 +4,7 @@
 All forward to the same Knot on loopback, validate nothing, ask nobody else, and may cache the whole zone.
 """
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
@@ -12,7 +13,12 @@ from lib.polynya import DAEMON  # noqa: E402
 from lib.ports import free_port  # noqa: E402
 from lib.process import Program, descendants_of, wait_until  # noqa: E402
 
-STREAMS = 100
+STREAMS, CONNECTIONS = 100, 9_000
+
+
+def resident_of(pid, what="VmRSS"):
+    """Bytes."""
+    return int(re.search(rf"{what}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) << 10
 
 
 class Server:
@@ -21,13 +27,17 @@ class Server:
     name = None
     package = None
 
-    def __init__(self, folder, pair, knot, cpu=None):
-        self.dir, self.pair, self.knot = folder, pair, knot
+    def __init__(self, folder, pair, knot, cpu=None, **how):
+        self.dir, self.pair, self.knot, self.how = folder, pair, knot, how
         self.port, self.other_port = free_port(), free_port()
         self.dir.mkdir()
-        argv = self.prepare()
-        pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
-        self.program = Program([*pin, *argv], self.dir / "log", cwd=self.dir)
+        pin = ["taskset", "-c", str(cpu)] if cpu is not None and how.get("workers", 1) == 1 else []
+        self.argv = [*pin, *self.prepare()]
+        self.again()
+
+    def again(self):
+        """Starts it, on what it left behind if it ran before."""
+        self.program = Program(self.argv, self.dir / "log", cwd=self.dir)
 
     def prepare(self):
         raise NotImplementedError
@@ -39,7 +49,8 @@ class Server:
 
     def fill(self, template):
         return template.format(dir=self.dir, port=self.port, other=self.other_port, chain=self.pair.chain,
-                               key=self.pair.key, knot=self.knot.port, streams=STREAMS)
+                               key=self.pair.key, knot=self.knot.port, streams=STREAMS, connections=CONNECTIONS,
+                               workers=self.how.get("workers", 1), cache=self.how.get("cache", "256MB"))
 
     def processes(self):
         return [self.program.pid, *descendants_of(self.program.pid)]
@@ -52,14 +63,9 @@ class Server:
                 total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
-    def memory(self):
-        """Bytes that would be freed if it ended."""
-        total = 0
-        for pid in self.processes():
-            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Private_"):
-                    total += int(line.split()[1]) * 1024
-        return total
+    def resident(self):
+        """Bytes of all its processes."""
+        return sum(resident_of(pid) for pid in self.processes())
 
     def stop(self):
         self.program.stop()
@@ -77,9 +83,10 @@ tls:
   certificates:
     - {{chain: "{chain}", key: "{key}"}}
 state-dir: "{dir}/state"
-workers: 1
+workers: {workers}
+cache: {{size: {cache}}}
 local-zones: false
-limits: {{connection-rate: 0, query-rate: 0, miss-rate: 0, requests: 0, connections-per-prefix: 100000}}
+limits: {{connection-rate: 0, query-rate: 0, miss-rate: 0, requests: 0, connections: {connections}, connections-per-prefix: {connections}, idle-timeout: 5m}}
 upstream:
   servers:
     - {{address: "127.0.0.1:{knot}"}}
@@ -95,7 +102,7 @@ setLocal("127.0.0.1:{other}")
 setACL("127.0.0.0/8")
 setSecurityPollSuffix("")
 setVerboseHealthChecks(false)
-addDOHLocal("127.0.0.1:{port}", "{chain}", "{key}", "/dns-query")
+addDOHLocal("127.0.0.1:{port}", "{chain}", "{key}", "/dns-query", {{idleTimeout=300}})
 newServer({{address="127.0.0.1:{knot}", checkName="n0000.bench.test.", useClientSubnet=false}})
 getPool(""):setCache(newPacketCache(50000, {{maxTTL=86400}}))
 """))]
@@ -141,7 +148,8 @@ server:
     tls-service-pem: "{chain}"
     tls-service-key: "{key}"
     num-threads: 1
-    incoming-num-tcp: 200
+    incoming-num-tcp: {connections}
+    tcp-idle-timeout: 300000
     msg-cache-size: 64m
     rrset-cache-size: 64m
     do-not-query-localhost: no
@@ -163,7 +171,7 @@ class Bind(Server):
     def prepare(self):
         config = self.write("named.conf", self.fill("""
 tls local {{ cert-file "{chain}"; key-file "{key}"; }};
-http local {{ endpoints {{ "/dns-query"; }}; listener-clients 1000; streams-per-connection {streams}; }};
+http local {{ endpoints {{ "/dns-query"; }}; listener-clients {connections}; streams-per-connection {streams}; }};
 options {{
     directory "{dir}";
     pid-file "{dir}/named.pid";
@@ -180,6 +188,9 @@ options {{
     qname-minimization off;
     minimal-responses yes;
     max-cache-size 64m;
+    tcp-clients {connections};
+    tcp-idle-timeout 1200;
+    tcp-listen-queue 1000;
 }};
 controls {{ }};
 logging {{ category queries {{ null; }}; }};
