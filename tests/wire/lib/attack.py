@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Attacks on the front, each a function that goes on until it is cut off or has had its fill, and the good client
 that must not notice. HTTP/2 attacks write their frames themselves: no library would."""
+import contextlib
 import multiprocessing
 import socket
 import ssl
@@ -169,11 +170,14 @@ class Fill(Exception):
 
 
 def flood(target, make, settings=b"", batch=100):
-    """Sends make(n), n = 0, 1, …, in batches. Always ends in an exception."""
+    """Sends make(n), n = 0, 1, …, in batches. Always ends in an exception: Cut, unless the server lets all of it pass."""
     with Raw(target.tls(), settings) as raw:
         for n in range(0, FILL, batch):
             raw.send(b"".join(make(k) for k in range(n, n + batch)))
             raw.read()
+        # A machine that has other things to do may not have read it yet.
+        with contextlib.suppress(TimeoutError):
+            raw.drain()
     raise Fill
 
 
