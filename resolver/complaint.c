@@ -20,6 +20,8 @@ static enum metric metric_of_dial(enum dial_end why)
         return METRIC_UPSTREAM_TLS_PIN;
     case DIAL_END_CERTIFICATE:
         return METRIC_UPSTREAM_TLS_CERTIFICATE;
+    case DIAL_END_CLOSED:
+        return METRIC_UPSTREAM_TLS_CLOSED;
     case DIAL_END_UNREACHABLE:
         return METRIC_UPSTREAM_TLS_UNREACHABLE;
     case DIAL_END_STALLED:
@@ -44,7 +46,7 @@ static void log_fault(struct server *s, const char *event, int fault, const char
 void complaint_of_dial(void *server, enum dial_end why)
 {
     struct server *s = server;
-    if (!s->encrypted || why == DIAL_END_CLOSED)
+    if (!s->encrypted)
         return;
     metric_count(metric_of_dial(why));
     if (dial_end_is_tls(why) && server_broken(s, clock_mono_ms()))

@@ -84,9 +84,11 @@ static void go_on(struct upstream_lookup *l)
     arm(l);
 }
 
-/* Asks others as well, until one of them is a server that has lately answered. */
+/* Asks others as well, until one of them is a server that has answered since the late one was asked: what was
+ * there before may have gone with it, and a reader shall wait for one hedge, not for two. */
 static void hedge(struct upstream_lookup *l)
 {
+    int64_t since = l->used ? lookup_latest(l)->sent : 0;
     for (int i = 0; i < EXCHANGE_HEDGE_WIDTH; i++) {
         unsigned before = l->used;
         go_on(l);
@@ -95,8 +97,7 @@ static void hedge(struct upstream_lookup *l)
         lookup_latest(l)->hedge = true;
         metric_count(METRIC_UPSTREAM_HEDGED);
         const struct server *s = lookup_latest(l)->server;
-        int64_t now = clock_mono_ms();
-        if (path_proven(&s->path[server_transport(s, now)], now) || !lookup_has_another(l))
+        if (path_proven(&s->path[attempt_transport(lookup_latest(l))], since) || !lookup_has_another(l))
             return;
     }
 }

@@ -18,7 +18,7 @@ enum {
     EXCHANGE_PROBE_TIME = 2000, /* ms a server on hold has to answer a probe */
     EXCHANGE_TRIES_MAX = 32,
     EXCHANGE_TCP_EVERY = 3,  /* tries of one server by one lookup */
-    EXCHANGE_HEDGE_WIDTH = 3 /* servers a hedge asks at most until one has lately proved to be there */
+    EXCHANGE_HEDGE_WIDTH = 3 /* servers a hedge asks at most until one has just proved to be there */
 };
 
 /* What all lookups share. */

@@ -62,9 +62,9 @@ uint32_t path_hedge(const struct path *p)
     return bounded((int64_t)path_rtt(p) + p->var, PATH_HEDGE_MIN, PATH_HEDGE_MAX);
 }
 
-bool path_proven(const struct path *p, int64_t now)
+bool path_proven(const struct path *p, int64_t since)
 {
-    return p->srtt != 0 && !p->lost && now - p->replied < PATH_PROVEN;
+    return p->srtt != 0 && !p->lost && p->replied >= since;
 }
 
 /* Ranks before its cost: what is held comes last, and the least asked first. */

@@ -18,7 +18,6 @@ enum {
     PATH_UNKNOWN = 200,    /* ms that an unmeasured path is taken to need */
     PATH_HEDGE_MIN = 20,   /* ms until a second server is asked, at least ... */
     PATH_HEDGE_MAX = 400,  /* ... and at most */
-    PATH_PROVEN = 10000,   /* ms that a reply proves its server to be there */
     SELECT_MAX = 64,       /* servers of one choice */
     SELECT_EXCLUDED = 255, /* asked too often already */
     SELECT_EXPLORE = 20    /* one lookup in so many explores */
@@ -44,8 +43,8 @@ uint32_t path_rtt(const struct path *p);
 uint32_t path_cost(const struct path *p);
 /* Milliseconds after which an answer is later than it should be: about the 95th percentile. */
 uint32_t path_hedge(const struct path *p);
-/* It answered a moment ago, and nothing was lost since. */
-bool path_proven(const struct path *p, int64_t now);
+/* It has answered since then, and nothing was lost after that. */
+bool path_proven(const struct path *p, int64_t since);
 
 struct candidate {
     const struct path *path;

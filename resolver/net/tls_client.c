@@ -215,6 +215,9 @@ enum tls_fault tls_fault(const struct tls_conn *conn)
     SSL *ssl = tls_conn_ssl(conn);
     const struct tls_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     long result = SSL_get_verify_result(ssl);
+    /* The socket's failures leave nothing in OpenSSL's queue. */
+    if (!SSL_is_init_finished(ssl) && result == X509_V_OK && ERR_peek_error() == 0)
+        return TLS_FAULT_NONE;
     if (!SSL_is_init_finished(ssl) || result != X509_V_OK)
         return fault_of(result);
     return c->h2 && tls_alpn(conn) != TLS_ALPN_H2 ? TLS_FAULT_HANDSHAKE : TLS_FAULT_NONE;

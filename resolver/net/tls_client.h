@@ -48,7 +48,8 @@ void tls_client_free(struct tls_client **c);
 /* A connection over fd, which is connected or connecting; its handshake is tls_handshake's. NULL without
  * memory. */
 struct tls_conn *tls_connect(struct tls_client *c, int fd);
-/* After tls_handshake returned TLS_DONE or failed. */
+/* Just after tls_handshake returned TLS_DONE or failed; TLS_FAULT_NONE, too, if the socket was what failed.
+ */
 enum tls_fault tls_fault(const struct tls_conn *c);
 
 #endif

@@ -60,6 +60,18 @@ def test_good_one_turns_bad(make_polynya, make_upstream, ca, kind):
         assert sum(s.name.lower().startswith("after") for s in good.queries()) >= 20
 
 
+def test_two_turn_bad_at_once(make_polynya, make_upstream, ca):
+    """The third takes over within the one hedge."""
+    three = [make_upstream() for _ in range(3)]
+    daemon = make_polynya(three, upstream=PATIENT)
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "before", 20)
+        order = sorted(three, key=lambda u: -len(u.queries()))
+        for u in order[:2]:
+            u.script_all(drop())
+        ask_all(c, "after", 40)
+
+
 def test_stopped_server(make_polynya, make_upstream, ca):
     one, two = make_upstream(), make_upstream()
     daemon = make_polynya([one, two], upstream=PATIENT)

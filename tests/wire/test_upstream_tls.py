@@ -157,9 +157,9 @@ def test_nothing_is_asked_of_a_stranger(make_client, make_dot, pair, authority, 
     assert wait_until(lambda: daemon.status()["upstreams"][0]["on_hold"], "the server to be on hold")
 
 
-@pytest.mark.parametrize("kind", ["unreachable", "stalled"])
+@pytest.mark.parametrize("kind", ["unreachable", "stalled", "closed"])
 def test_what_cannot_be_reached_is_told(make_client, make_dot, kind, ca):
-    dot = make_dot(way="stall")
+    dot = make_dot(way="close" if kind == "closed" else "stall")
     if kind == "unreachable":
         dot.close()
     daemon = make_client(dot)

@@ -175,7 +175,39 @@ static void test_a_hedge_does_no_harm(void **state)
     assert_int_equal(b->exchange.env.udp.open, 0);
 }
 
+static uint64_t hedges_at_first_query;
+
+static void note_hedges(struct fake *f)
+{
+    (void)f;
+    hedges_at_first_query = metric_load(metric_page, METRIC_UPSTREAM_HEDGED);
+}
+
+/* Two servers die at once: the one hedge goes to the third as well, for nothing proves the second to be
+ * there. */
 static void test_a_hedge_goes_on_to_one_that_is_there(void **state)
+{
+    struct bench *b = *state;
+    struct fake third;
+    struct server s;
+    uint64_t hedges = metric_load(metric_page, METRIC_UPSTREAM_HEDGED);
+    fake_init(&third, b->loop, FAKE_GOOD);
+    server_init(&s, &third.address);
+    s.path[OVER_UDP] = (struct path){.srtt = 800, .replied = clock_mono_ms()};
+    b->group.server[b->group.count++] = &s;
+    b->fake[0].way = b->fake[1].way = FAKE_SILENT;
+    b->fake[1].before = note_hedges;
+    b->server[1].path[OVER_UDP].replied = clock_mono_ms() - 1;
+    begin(b);
+    fake_run(b->loop, &b->done, 1);
+    assert_int_equal(b->why, REASON_OK);
+    assert_int_equal(third.udp_queries, 1);
+    assert_int_equal(hedges_at_first_query, hedges + 2);
+    fake_fini(&third);
+}
+
+/* One that has answered others meanwhile is there: it alone is asked. */
+static void test_a_hedge_asks_one_that_answers(void **state)
 {
     struct bench *b = *state;
     struct fake third;
@@ -184,12 +216,12 @@ static void test_a_hedge_goes_on_to_one_that_is_there(void **state)
     server_init(&s, &third.address);
     s.path[OVER_UDP] = (struct path){.srtt = 800, .replied = clock_mono_ms()};
     b->group.server[b->group.count++] = &s;
-    b->fake[0].way = b->fake[1].way = FAKE_SILENT;
-    b->server[1].path[OVER_UDP].lost = true; /* cheaper than the third, but not sure */
+    b->fake[0].way = FAKE_SILENT;
     begin(b);
+    b->server[1].path[OVER_UDP].replied = INT64_MAX;
     fake_run(b->loop, &b->done, 1);
-    assert_int_equal(b->why, REASON_OK);
-    assert_int_equal(third.udp_queries, 1);
+    assert_int_equal(b->fake[1].udp_queries, 1);
+    assert_int_equal(third.udp_queries, 0);
     fake_fini(&third);
 }
 
@@ -241,6 +273,7 @@ int main(void)
         T(test_a_late_server_is_hedged),
         T(test_a_hedge_does_no_harm),
         T(test_a_hedge_goes_on_to_one_that_is_there),
+        T(test_a_hedge_asks_one_that_answers),
         T(test_all_held_fail_soon_and_are_asked),
         T(test_exploration_beside),
     };

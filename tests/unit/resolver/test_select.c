@@ -55,9 +55,9 @@ static void test_losses(void **state)
 {
     (void)state;
     struct path p = measured(10);
-    assert_true(path_proven(&p, 2000));
+    assert_true(path_proven(&p, 0));
     path_lost(&p);
-    assert_false(path_proven(&p, 2000));
+    assert_false(path_proven(&p, 0));
     for (int i = 0; i < 200; i++)
         path_lost(&p);
     assert_in_range(path_cost(&p), PATH_LOSS_COST - 20, PATH_LOSS_COST + 20);
@@ -65,7 +65,7 @@ static void test_losses(void **state)
         path_replied(&p, 10, false, 2000);
     assert_in_range(path_cost(&p), 9, 12);
     assert_true(path_proven(&p, 2000));
-    assert_false(path_proven(&p, 2000 + PATH_PROVEN));
+    assert_false(path_proven(&p, 2001));
 }
 
 static void test_outrun(void **state)
