@@ -4,7 +4,10 @@
  * Every byte of a reply is an attacker's: a reply counts only if it came from the server asked, to the port
  * asked from, with the ID, the question and the 0x20 case sent; anything else is dropped and counted, and the
  * lookup waits on. A truncated reply is asked again over TCP. When the server asked is late, another is
- * asked as well; servers are judged over many names, and with all of them on hold they are tried anyway. */
+ * asked as well; servers are judged over many names, and with all of them on hold they are tried anyway.
+ *
+ * Servers of one group stand for each other; which group is asked is the name's alone (forward.h). One that
+ * is asked over TLS or HTTPS has to prove first who it is, and is never asked in clear text. */
 #ifndef POLYNYA_RESOLVER_UPSTREAM_H
 #define POLYNYA_RESOLVER_UPSTREAM_H
 
