@@ -124,7 +124,11 @@ class Reader(threading.Thread):
                 assert attempt < 5, f"{name} {kind} not answered in {time.monotonic() - began:.1f} s: {last}"
                 time.sleep(.05 * (attempt + 1))
         self.asked += 1
-        self.check(name, kind, reply, before | self.soak.sites())
+        try:
+            self.check(name, kind, reply, before | self.soak.sites())
+        except AssertionError:
+            print(f"asked at {began:.2f}, answered at {time.monotonic():.2f}; lately: {self.soak.lately[-12:]}")
+            raise
         if self.kind == "fresh" or self.random.random() < .002:
             self.drop()
 
@@ -172,6 +176,7 @@ class Soak:
         self.random = random.Random(20)
         self.current = self.previous = set()
         self.count = dict.fromkeys(events, 0)
+        self.lately = []  # (when, what) was done
         self.sizes = []   # (supervisor's bytes, its descriptors, bytes of the largest worker)
 
     def sites(self):
@@ -195,8 +200,11 @@ class Soak:
         async def half(x):
             if self.random.random() < .5:
                 await world(x)
-        step = self.random.choice((world, lost, late, half, fail(dns.rcode.SERVFAIL), fail(dns.rcode.REFUSED)))
-        self.random.choice(self.upstreams).script_all(step)
+        steps = {"none": world, "lost": lost, "late": late, "half": half, "servfail": fail(dns.rcode.SERVFAIL),
+                 "refused": fail(dns.rcode.REFUSED)}
+        what, which = self.random.choice(list(steps)), self.random.randrange(len(self.upstreams))
+        self.upstreams[which].script_all(steps[what])
+        self.lately.append((round(time.monotonic(), 2), f"{what} of {which}"))
 
     def reload(self):
         self.daemon.reload()
@@ -248,6 +256,7 @@ class Soak:
                 self.over.wait(min(due[what], end) - time.monotonic())
                 continue
             self.count[what] += 1
+            self.lately.append((round(time.monotonic(), 2), what))
             getattr(self, what)()
             due[what] = time.monotonic() + self.events[what]
         self.over.set()
