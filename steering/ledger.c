@@ -29,11 +29,11 @@ static void store_in(struct ledger *l, ev_tstamp after)
 
 void ledger_store_now(struct ledger *l)
 {
-    if (!l->roster || !l->store)
+    if (!l->addresses || !l->store)
         return;
-    l->roster->head->stored = now_seconds();
+    l->addresses->head->stored = now_seconds();
     l->stored_at = ev_now(l->loop);
-    l->dirty = !l->store(l->store_self, roster_seal(l->roster));
+    l->dirty = !l->store(l->store_self, addresses_seal(l->addresses));
     store_in(l, l->dirty ? STORE_MIN : STORE_MAX);
 }
 
@@ -63,7 +63,7 @@ void ledger_fini(struct ledger *l)
     if (l->loop)
         ev_timer_stop(l->loop, &l->due);
     ledger_dropped(l);
-    roster_free(&l->roster);
+    addresses_free(&l->addresses);
     override_free(&l->overrides);
 }
 
@@ -72,9 +72,9 @@ void ledger_fini(struct ledger *l)
 static void count_states(const struct ledger *l)
 {
     uint64_t count[HEALTH_DOWN + 1] = {0}, forced = 0;
-    for (uint32_t i = 0; i < l->roster->count; i++) {
-        count[l->roster->record[i].state]++;
-        forced += l->roster->record[i].forced != HEALTH_NOT_FORCED;
+    for (uint32_t i = 0; i < l->addresses->count; i++) {
+        count[l->addresses->record[i].state]++;
+        forced += l->addresses->record[i].forced != HEALTH_NOT_FORCED;
     }
     metric_set(METRIC_ADDRESSES_UP, count[HEALTH_UP]);
     metric_set(METRIC_ADDRESSES_DOWN, count[HEALTH_DOWN]);
@@ -85,8 +85,8 @@ static void count_states(const struct ledger *l)
 /* First results come in crowds, and say nothing new. */
 static void tell_change(const struct ledger *l, uint32_t i, enum health_state before)
 {
-    const struct roster_entry *e = &l->roster->entry[i];
-    const struct health_record *r = &l->roster->record[i];
+    const struct probed_address *e = &l->addresses->entry[i];
+    const struct health_record *r = &l->addresses->record[i];
     char domain[DNS_NAME_TEXT_MAX], address[IP_TEXT_MAX];
     name_to_text(&e->site->domain, domain);
     ip_format(&view_mirror_addresses(e->mirror)[e->address], address);
@@ -102,7 +102,7 @@ static void tell_change(const struct ledger *l, uint32_t i, enum health_state be
 
 void ledger_count(struct ledger *l, uint32_t i, bool success, enum probe_failure failure)
 {
-    struct health_record *r = &l->roster->record[i], before = *r;
+    struct health_record *r = &l->addresses->record[i], before = *r;
     if (!success)
         r->failure = (uint8_t)failure;
     if (health_count(r, success, now_seconds())) {
@@ -116,7 +116,7 @@ void ledger_count(struct ledger *l, uint32_t i, bool success, enum probe_failure
 
 void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum health_alpn alpn)
 {
-    struct health_record *r = &l->roster->record[i];
+    struct health_record *r = &l->addresses->record[i];
     if (certificate_ends)
         r->certificate_ends = certificate_ends;
     if (!alpn || alpn == r->alpn)
@@ -127,7 +127,7 @@ void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum hea
 
 void ledger_set_uplink(struct ledger *l, enum health_uplink state)
 {
-    l->roster->head->uplink = (uint8_t)state;
+    l->addresses->head->uplink = (uint8_t)state;
     mark_dirty(l);
 }
 
@@ -135,7 +135,7 @@ void ledger_override(struct ledger *l, struct overrides *o)
 {
     override_free(&l->overrides);
     l->overrides = o;
-    if (!l->roster || override_apply(o, l->roster->view, l->roster->record) == 0)
+    if (!l->addresses || override_apply(o, l->addresses->view, l->addresses->record) == 0)
         return;
     count_states(l);
     mark_dirty(l);
@@ -145,21 +145,21 @@ void ledger_override(struct ledger *l, struct overrides *o)
 
 void ledger_restore(struct ledger *l, struct view *view, struct health *health, int64_t now)
 {
-    l->roster = roster_new(view);
-    if (!l->roster)
+    l->addresses = addresses_new(view);
+    if (!l->addresses)
         view_free(&view);
     else if (health)
-        roster_resume(l->roster, health, now);
+        addresses_resume(l->addresses, health, now);
     health_free(&health);
 }
 
-static struct roster *roster_of(struct bytes snapshot)
+static struct addresses *addresses_of(struct bytes snapshot)
 {
     uint8_t *block = malloc(snapshot.len + 1);
     if (block)
         memcpy(block, snapshot.data, snapshot.len);
     struct view *view = block ? view_open(block, snapshot.len) : NULL;
-    struct roster *r = view ? roster_new(view) : NULL;
+    struct addresses *r = view ? addresses_new(view) : NULL;
     if (!view)
         free(block);
     else if (!r)
@@ -169,18 +169,18 @@ static struct roster *roster_of(struct bytes snapshot)
 
 static bool inherit(struct ledger *l)
 {
-    if (!l->roster)
+    if (!l->addresses)
         return true;
     l->next_from = calloc((size_t)l->next->count + 1, sizeof *l->next_from);
-    if (!l->next_from || !roster_match(l->next, l->roster, l->next_from))
+    if (!l->next_from || !addresses_match(l->next, l->addresses, l->next_from))
         return false;
-    roster_inherit(l->next, l->roster, l->next_from);
+    addresses_inherit(l->next, l->addresses, l->next_from);
     return true;
 }
 
 struct bytes ledger_prepare(struct ledger *l, struct bytes snapshot, int64_t now)
 {
-    l->next = roster_of(snapshot);
+    l->next = addresses_of(snapshot);
     if (!l->next || !inherit(l)) {
         ledger_dropped(l);
         return (struct bytes){0};
@@ -191,14 +191,14 @@ struct bytes ledger_prepare(struct ledger *l, struct bytes snapshot, int64_t now
     l->next->head->interval = (uint32_t)((l->conf->steering.probe.interval + 999) / 1000);
     l->next->head->stored = now;
     override_apply(l->overrides, l->next->view, l->next->record);
-    return roster_seal(l->next);
+    return addresses_seal(l->next);
 }
 
-void ledger_stored(struct ledger *l, struct roster **before, uint32_t **from)
+void ledger_stored(struct ledger *l, struct addresses **before, uint32_t **from)
 {
-    *before = l->roster;
+    *before = l->addresses;
     *from = l->next_from;
-    l->roster = l->next;
+    l->addresses = l->next;
     l->next = NULL;
     l->next_from = NULL;
     l->dirty = false;
@@ -209,7 +209,7 @@ void ledger_stored(struct ledger *l, struct roster **before, uint32_t **from)
 
 void ledger_dropped(struct ledger *l)
 {
-    roster_free(&l->next);
+    addresses_free(&l->next);
     free(l->next_from);
     l->next_from = NULL;
 }

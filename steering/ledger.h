@@ -12,7 +12,7 @@
 #include "data/conf/conf.h"
 #include "steering/override.h"
 #include "steering/probe.h"
-#include "steering/roster.h"
+#include "steering/addresses.h"
 
 /* Stores a sealed table beside the snapshot that is stored now; false, logged, if it cannot. */
 typedef bool ledger_store(void *self, struct bytes table);
@@ -21,9 +21,9 @@ struct ledger {
     struct ev_loop *loop;
     const struct conf *conf;
     struct overrides *overrides;
-    struct roster *roster; /* NULL: no snapshot is known yet */
-    struct roster *next;   /* prepared, but not stored yet */
-    uint32_t *next_from;   /* where its entries stand in roster; NULL: there is none */
+    struct addresses *addresses; /* NULL: no snapshot is known yet */
+    struct addresses *next;      /* prepared, but not stored yet */
+    uint32_t *next_from;         /* where its entries stand in the ones before; NULL: there is none */
     bool dirty;
     ev_tstamp stored_at;
     ev_timer due;
@@ -53,7 +53,7 @@ struct bytes ledger_prepare(struct ledger *l, struct bytes snapshot, int64_t now
 /* They were stored. The caller gets what the table was before, and from: both may be NULL, and are to be
  * freed.
  */
-void ledger_stored(struct ledger *l, struct roster **before, uint32_t **from);
+void ledger_stored(struct ledger *l, struct addresses **before, uint32_t **from);
 /* They were not: all stays as it was. */
 void ledger_dropped(struct ledger *l);
 

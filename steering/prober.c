@@ -66,7 +66,7 @@ static struct bytes on_prepare(void *self, struct bytes snapshot, int64_t now)
 static void on_settled_snapshot(void *self, bool stored)
 {
     struct prober *p = self;
-    struct roster *before;
+    struct addresses *before;
     uint32_t *from;
     if (!stored) {
         ledger_dropped(&p->ledger);
@@ -74,7 +74,7 @@ static void on_settled_snapshot(void *self, bool stored)
     }
     ledger_stored(&p->ledger, &before, &from);
     rounds_enter(p->rounds, before, from);
-    roster_free(&before);
+    addresses_free(&before);
     free(from);
 }
 

@@ -8,7 +8,7 @@
 #include "data/base/metric.h"
 #include "steering/uplink.h"
 
-/* One address, parallel to the roster's entries. */
+/* One address, parallel to the ledger's addresses. */
 struct target {
     struct rounds *rounds;
     ev_timer due;        /* while it is neither waiting nor under way */
@@ -38,9 +38,9 @@ static uint32_t index_of(const struct target *t)
     return (uint32_t)(t - t->rounds->target);
 }
 
-static const struct roster_entry *entry_of(const struct target *t)
+static const struct probed_address *entry_of(const struct target *t)
 {
-    return &t->rounds->ledger->roster->entry[index_of(t)];
+    return &t->rounds->ledger->addresses->entry[index_of(t)];
 }
 
 /* Results */
@@ -79,7 +79,7 @@ static void take_result(struct target *t, enum probe_failure failure, const stru
     ledger_saw(r->ledger, index_of(t), result->certificate_ends, success ? alpn : 0);
     t->failure = success ? t->failure : (uint8_t)failure;
     if (!success) {
-        uplink_failed(&r->uplink, &t->held, r->ledger->roster->probed, r->ledger->roster->sites);
+        uplink_failed(&r->uplink, &t->held, r->ledger->addresses->probed, r->ledger->addresses->sites);
         return;
     }
     uplink_proved(&r->uplink);
@@ -132,8 +132,8 @@ static void on_result(void *self, const struct fetch_result *result)
 
 static void next_name(struct target *t, struct dns_name *name)
 {
-    const struct roster_entry *e = entry_of(t);
-    struct bytes wire = t->rounds->ledger->roster->name[e->name_first + t->turn++ % e->name_count];
+    const struct probed_address *e = entry_of(t);
+    struct bytes wire = t->rounds->ledger->addresses->name[e->name_first + t->turn++ % e->name_count];
     name->len = (uint8_t)wire.len;
     memcpy(name->wire, wire.data, wire.len);
 }
@@ -141,7 +141,7 @@ static void next_name(struct target *t, struct dns_name *name)
 static bool start(struct target *t)
 {
     struct rounds *r = t->rounds;
-    const struct roster_entry *e = entry_of(t);
+    const struct probed_address *e = entry_of(t);
     struct fetch_request request;
     struct dns_name name;
     char url[PROBE_URL_MAX];
@@ -176,7 +176,7 @@ static void on_due(struct ev_loop *loop, ev_timer *w, int events)
     start_waiting(t->rounds);
 }
 
-/* From roster to roster */
+/* From snapshot to snapshot */
 
 static struct target *new_targets(struct rounds *r, uint32_t n)
 {
@@ -215,7 +215,7 @@ static void stop_all(struct target *targets, uint32_t n)
 /* Known states are believed for a while: their probes need not come in a crowd. */
 static void begin(struct target *t)
 {
-    set_first(t, t->rounds->ledger->roster->record[index_of(t)].state == HEALTH_UNKNOWN);
+    set_first(t, t->rounds->ledger->addresses->record[index_of(t)].state == HEALTH_UNKNOWN);
     if (t->first)
         link_append(&t->rounds->waiting, &t->waiting);
     else
@@ -234,9 +234,9 @@ static void carry_over(struct target *t, struct target *old)
         link_append(&t->rounds->waiting, &t->waiting);
 }
 
-void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t *from)
+void rounds_enter(struct rounds *r, const struct addresses *before, const uint32_t *from)
 {
-    const struct roster *now = r->ledger->roster;
+    const struct addresses *now = r->ledger->addresses;
     struct target *old = r->target;
     uint32_t old_count = r->count;
     if (!r->conf->steering.probe.mode)
@@ -246,7 +246,7 @@ void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t 
     r->target = new_targets(r, now->count);
     r->count = r->target ? now->count : 0;
     for (uint32_t i = 0; i < r->count; i++) {
-        bool known = old && before && from && from[i] != ROSTER_NONE && before->entry[from[i]].name_count;
+        bool known = old && before && from && from[i] != ADDRESS_NONE && before->entry[from[i]].name_count;
         if (now->entry[i].name_count && known)
             carry_over(&r->target[i], &old[from[i]]);
         else if (now->entry[i].name_count)

@@ -16,9 +16,9 @@ struct rounds;
 struct rounds *rounds_new(struct ev_loop *loop, const struct conf *conf, struct ledger *ledger);
 /* Probes under way end without counting. */
 void rounds_free(struct rounds **r);
-/* The ledger has another roster than before: probes what is in it from here on. before and from as
+/* The ledger has other addresses than before: probes those from here on. before and from as
  * ledger_stored gives them, or NULL. */
-void rounds_enter(struct rounds *r, const struct roster *before, const uint32_t *from);
+void rounds_enter(struct rounds *r, const struct addresses *before, const uint32_t *from);
 /* Has every address a first result? */
 bool rounds_began(const struct rounds *r);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The roster: every address with its site's names, and what goes over from one snapshot to the next. */
+/* Every address with its site's names, and what goes over from one snapshot to the next. */
 #include "sites.h"
 
-#include "steering/roster.h"
+#include "steering/addresses.h"
 
 #define M1 "{\"id\":\"m1\",\"addresses\":[\"198.51.100.1\",\"2001:db8::1\"]}"
 #define M2 "{\"id\":\"m2\",\"addresses\":[\"198.51.100.2\"]}"
 #define M3 "{\"id\":\"m3\",\"addresses\":[\"198.51.100.1\"]}"
 
-static struct roster *roster_for(const char *mirrors)
+static struct addresses *addresses_for(const char *mirrors)
 {
-    struct roster *r = roster_new(build(&(struct site){.mirrors = mirrors}));
+    struct addresses *r = addresses_new(build(&(struct site){.mirrors = mirrors}));
     assert_non_null(r);
     return r;
 }
@@ -18,7 +18,7 @@ static struct roster *roster_for(const char *mirrors)
 static void every_address_has_its_sites_names(void **state)
 {
     (void)state;
-    struct roster *r = roster_for("[" M1 "," M2 "]");
+    struct addresses *r = addresses_for("[" M1 "," M2 "]");
     assert_int_equal(r->count, 3);
     assert_int_equal(r->probed, 3);
     assert_int_equal(r->sites, 1);
@@ -34,28 +34,28 @@ static void every_address_has_its_sites_names(void **state)
     const struct bytes *names = &r->name[r->entry[0].name_first];
     assert_true((bytes_equal(names[0], apex) && bytes_equal(names[1], www)) ||
                 (bytes_equal(names[1], apex) && bytes_equal(names[0], www)));
-    roster_free(&r);
+    addresses_free(&r);
     assert_null(r);
 }
 
 static void what_is_the_same_goes_over(void **state)
 {
     (void)state;
-    struct roster *old = roster_for("[" M1 "," M2 "]"), *r = roster_for("[" M2 "," M3 "," M1 "]");
+    struct addresses *old = addresses_for("[" M1 "," M2 "]"), *r = addresses_for("[" M2 "," M3 "," M1 "]");
     uint32_t from[4];
     for (uint8_t i = 0; i < 3; i++)
         old->record[i].failures = i;
     old->head->uplink = HEALTH_UPLINK_DEAD;
-    assert_true(roster_match(r, old, from));
-    const uint32_t want[] = {2, ROSTER_NONE, 0, 1}; /* m3 has an address of m1's, but is another mirror */
+    assert_true(addresses_match(r, old, from));
+    const uint32_t want[] = {2, ADDRESS_NONE, 0, 1}; /* m3 has an address of m1's, but is another mirror */
     assert_memory_equal(from, want, sizeof want);
-    roster_inherit(r, old, from);
+    addresses_inherit(r, old, from);
     assert_int_equal(r->head->uplink, HEALTH_UPLINK_DEAD);
     assert_int_equal(r->record[0].failures, 2);
     assert_int_equal(r->record[1].failures, 0);
     assert_int_equal(r->record[3].failures, 1);
-    roster_free(&r);
-    roster_free(&old);
+    addresses_free(&r);
+    addresses_free(&old);
 }
 
 static void nothing_comes_of_nothing(void **state)
@@ -64,15 +64,15 @@ static void nothing_comes_of_nothing(void **state)
     size_t len;
     const struct hash_key key = {1, 2};
     uint8_t *block = view_compile(NULL, 0, &key, &len);
-    struct roster *empty = roster_new(view_open(block, len)), *r = roster_for("[" M1 "]");
+    struct addresses *empty = addresses_new(view_open(block, len)), *r = addresses_for("[" M1 "]");
     uint32_t from[2] = {0, 0};
     assert_non_null(empty);
     assert_int_equal(empty->count, 0);
-    assert_true(roster_match(r, empty, from));
-    assert_int_equal(from[0], ROSTER_NONE);
-    assert_true(roster_match(empty, r, from));
-    roster_free(&r);
-    roster_free(&empty);
+    assert_true(addresses_match(r, empty, from));
+    assert_int_equal(from[0], ADDRESS_NONE);
+    assert_true(addresses_match(empty, r, from));
+    addresses_free(&r);
+    addresses_free(&empty);
 }
 
 /* How much of a stored table counts after a restart: see health_resume. */
@@ -89,25 +89,25 @@ static void a_stored_table_is_resumed(void **state)
     } cases[] = {{NOW + HEALTH_KEEP - 1, HEALTH_UP, HEALTH_UPLINK_WORKS},
                  {NOW + HEALTH_KEEP, HEALTH_UNKNOWN, HEALTH_UPLINK_UNKNOWN},
                  {NOW - HEALTH_KEEP, HEALTH_UNKNOWN, HEALTH_UPLINK_UNKNOWN}};
-    struct roster *r = roster_new(v);
+    struct addresses *r = addresses_new(v);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         r->head->uplink = HEALTH_UPLINK_UNKNOWN;
-        roster_resume(r, h, cases[i].now);
+        addresses_resume(r, h, cases[i].now);
         assert_int_equal(r->record[0].state, cases[i].state);
         assert_int_equal(r->record[0].last_good, HEALTH_UP);
         assert_int_equal(r->record[1].proved, 0);
         assert_int_equal(r->head->uplink, cases[i].uplink);
     }
     health_free(&h);
-    roster_free(&r);
+    addresses_free(&r);
 }
 
 static void a_sealed_table_opens(void **state)
 {
     (void)state;
-    struct roster *r = roster_for("[" M1 "," M2 "]");
+    struct addresses *r = addresses_for("[" M1 "," M2 "]");
     r->record[2].state = HEALTH_DOWN;
-    struct bytes table = roster_seal(r);
+    struct bytes table = addresses_seal(r);
     uint8_t *copy = malloc(table.len);
     memcpy(copy, table.data, table.len);
     struct health *h = health_open(copy, table.len);
@@ -115,7 +115,7 @@ static void a_sealed_table_opens(void **state)
     assert_int_equal(health_head(h)->view, view_checksum(r->view));
     assert_int_equal(health_at(h, 2)->state, HEALTH_DOWN);
     health_free(&h);
-    roster_free(&r);
+    addresses_free(&r);
 }
 
 int main(void)

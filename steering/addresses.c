@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Entries of a snapshot, and matching those of two: see roster.h. */
-#include "steering/roster.h"
+/* Entries of a snapshot, and matching those of two: see addresses.h. */
+#include "steering/addresses.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static uint16_t take_names(const struct names *n, const struct view_site *site, 
     return count;
 }
 
-static void enter_site(struct roster *r, const struct view_site *site, uint32_t name_first,
+static void enter_site(struct addresses *r, const struct view_site *site, uint32_t name_first,
                        uint16_t name_count)
 {
     const struct view_mirror *m = view_site_mirrors(site);
@@ -70,12 +70,13 @@ static void enter_site(struct roster *r, const struct view_site *site, uint32_t 
     for (unsigned i = 0; i < site->mirror_count; i++)
         for (uint8_t k = 0; k < m[i].address_count; k++) {
             r->probed += name_count > 0;
-            r->entry[m[i].address_first + k] = (struct roster_entry){site, &m[i], name_first, name_count, k};
+            r->entry[m[i].address_first + k] =
+                (struct probed_address){site, &m[i], name_first, name_count, k};
         }
 }
 
 /* All sites stand in one run, list after list: in order of address, as the names do after sorting. */
-static void enter_all(struct roster *r, const struct names *n)
+static void enter_all(struct addresses *r, const struct names *n)
 {
     size_t lists, at = 0;
     const struct view_list *l = view_lists(r->view, &lists);
@@ -91,7 +92,7 @@ static void enter_all(struct roster *r, const struct names *n)
     }
 }
 
-static bool make_room(struct roster *r, size_t names)
+static bool make_room(struct addresses *r, size_t names)
 {
     size_t table = sizeof *r->head + (size_t)r->count * sizeof *r->record;
     r->entry = calloc((size_t)r->count + 1, sizeof *r->entry);
@@ -104,10 +105,10 @@ static bool make_room(struct roster *r, size_t names)
     return true;
 }
 
-struct roster *roster_new(struct view *view)
+struct addresses *addresses_new(struct view *view)
 {
     struct names names;
-    struct roster *r = calloc(1, sizeof *r);
+    struct addresses *r = calloc(1, sizeof *r);
     if (!r || !names_of(view, &names)) {
         free(r);
         return NULL;
@@ -118,13 +119,13 @@ struct roster *roster_new(struct view *view)
         r->head->view = view_checksum(view);
         enter_all(r, &names);
     } else {
-        roster_free(&r);
+        addresses_free(&r);
     }
     free(names.at);
     return r;
 }
 
-void roster_free(struct roster **r)
+void addresses_free(struct addresses **r)
 {
     if (!*r)
         return;
@@ -139,12 +140,12 @@ void roster_free(struct roster **r)
 
 /* Matching: old entries in order of what they are, and each new one looked up there. */
 
-static const struct ip *address_of(const struct roster_entry *e)
+static const struct ip *address_of(const struct probed_address *e)
 {
     return &view_mirror_addresses(e->mirror)[e->address];
 }
 
-static int compare(const struct roster_entry *x, const struct roster_entry *y)
+static int compare(const struct probed_address *x, const struct probed_address *y)
 {
     const struct dns_name *a = &x->site->domain, *b = &y->site->domain;
     int order = a->len != b->len ? a->len - b->len : memcmp(a->wire, b->wire, a->len);
@@ -160,11 +161,11 @@ static int compare(const struct roster_entry *x, const struct roster_entry *y)
 
 static int by_identity(const void *a, const void *b)
 {
-    return compare(*(const struct roster_entry *const *)a, *(const struct roster_entry *const *)b);
+    return compare(*(const struct probed_address *const *)a, *(const struct probed_address *const *)b);
 }
 
 /* A site that two lists have is there twice; the one that readers are sent to has names. */
-static uint32_t best_of(const struct roster *old, const struct roster_entry **sorted, size_t at)
+static uint32_t best_of(const struct addresses *old, const struct probed_address **sorted, size_t at)
 {
     size_t first = at, last = at;
     while (first > 0 && compare(sorted[first - 1], sorted[at]) == 0)
@@ -177,33 +178,34 @@ static uint32_t best_of(const struct roster *old, const struct roster_entry **so
     return (uint32_t)(sorted[first] - old->entry);
 }
 
-bool roster_match(const struct roster *r, const struct roster *old, uint32_t *from)
+bool addresses_match(const struct addresses *r, const struct addresses *old, uint32_t *from)
 {
-    const struct roster_entry **sorted = calloc((size_t)old->count + 1, sizeof(const struct roster_entry *));
+    const struct probed_address **sorted =
+        calloc((size_t)old->count + 1, sizeof(const struct probed_address *));
     if (!sorted)
         return false;
     for (uint32_t i = 0; i < old->count; i++)
         sorted[i] = &old->entry[i];
     qsort(sorted, old->count, sizeof *sorted, by_identity);
     for (uint32_t i = 0; i < r->count; i++) {
-        const struct roster_entry *e = &r->entry[i];
-        const struct roster_entry **found =
+        const struct probed_address *e = &r->entry[i];
+        const struct probed_address **found =
             old->count ? bsearch(&e, sorted, old->count, sizeof *sorted, by_identity) : NULL;
-        from[i] = found ? best_of(old, sorted, (size_t)(found - sorted)) : (uint32_t)ROSTER_NONE;
+        from[i] = found ? best_of(old, sorted, (size_t)(found - sorted)) : (uint32_t)ADDRESS_NONE;
     }
     free(sorted);
     return true;
 }
 
-void roster_inherit(struct roster *r, const struct roster *old, const uint32_t *from)
+void addresses_inherit(struct addresses *r, const struct addresses *old, const uint32_t *from)
 {
     r->head->uplink = old->head->uplink;
     for (uint32_t i = 0; i < r->count; i++)
-        if (from[i] != ROSTER_NONE)
+        if (from[i] != ADDRESS_NONE)
             r->record[i] = old->record[from[i]];
 }
 
-void roster_resume(struct roster *r, const struct health *stored, int64_t now)
+void addresses_resume(struct addresses *r, const struct health *stored, int64_t now)
 {
     int64_t then = health_head(stored)->stored;
     if (health_is_fresh(then, now))
@@ -217,7 +219,7 @@ void roster_resume(struct roster *r, const struct health *stored, int64_t now)
     }
 }
 
-struct bytes roster_seal(struct roster *r)
+struct bytes addresses_seal(struct addresses *r)
 {
     health_seal((uint8_t *)r->head);
     return bytes_of(r->head, sizeof *r->head + (size_t)r->count * sizeof *r->record);
