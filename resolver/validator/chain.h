@@ -50,8 +50,9 @@ struct chain_waiter {
 struct chain *chain_new(const struct chain_options *o);
 /* Waiters are forgotten. */
 void chain_free(struct chain **c);
-/* The name's place, held, if it is known; else NULL: w waits. exact: its keys will be wanted. name in lower
- * case. */
+/* The name's place, held, if it is known; else NULL. name in lower case. */
+struct zone *chain_known(struct chain *c, const struct dns_name *name);
+/* The same, and if it is not known, w waits. exact: its keys will be wanted. */
 struct zone *chain_find(struct chain *c, const struct dns_name *name, bool exact, struct chain_waiter *w);
 /* w waits no longer. Harmless if it does not. */
 void chain_leave(struct chain_waiter *w);

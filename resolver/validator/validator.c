@@ -48,26 +48,48 @@ static void count(const struct verdict *v)
             metric_count(by_limit[i]);
 }
 
+/* Puts the block's RRsets on the bench. */
 static bool open_block(struct validator *v, const uint8_t *block, size_t len, struct answer *out)
 {
     return answer_open(bytes_of(block, len), false, out) && rrsets_read(&v->bench.sets, out->wire);
 }
 
-static struct verdict judge(struct validation *x)
+static struct verdict judge(struct validator *v, const struct dns_query *q, const struct answer *a,
+                            uint8_t *block, const struct targets *targets, struct zone *const *zones)
 {
-    struct validator *v = x->validator;
+    uint8_t *wire = block + (a->wire.data - block);
+    return judge_answer(&v->bench, q, a->head.rcode, targets, zones, wire, v->o.now(v->o.self));
+}
+
+/* What was waited for has come: the bench has been others' since, so the copy is read again. */
+static struct verdict judge_later(struct validation *x)
+{
     struct zone *zones[TARGETS_MAX];
     struct answer a;
-    if (!open_block(v, x->block, x->len, &a))
+    if (!open_block(x->validator, x->block, x->len, &a))
         return too_large;
     for (unsigned i = 0; i < x->targets.count; i++)
         zones[i] = x->wait[i].zone;
-    uint8_t *wire = x->block + (a.wire.data - x->block);
-    struct verdict verdict =
-        judge_answer(&v->bench, &x->q, a.head.rcode, &x->targets, zones, wire, v->o.now(v->o.self));
+    struct verdict verdict = judge(x->validator, &x->q, &a, x->block, &x->targets, zones);
     for (unsigned i = 0; i < x->targets.count; i++)
         budget_charge(&verdict.budget, &x->wait[i].waiter.cost);
     return verdict;
+}
+
+/* Judges what is on the bench if all that it takes is known. */
+static bool judge_now(struct validator *v, const struct dns_query *q, const struct answer *a, uint8_t *block,
+                      const struct targets *targets, struct verdict *out)
+{
+    struct zone *zones[TARGETS_MAX];
+    unsigned n = 0;
+    while (n < targets->count && (zones[n] = chain_known(v->chain, &targets->target[n].name)))
+        n++;
+    bool all = n == targets->count;
+    if (all)
+        *out = judge(v, q, a, block, targets, zones);
+    while (n)
+        zone_release(zones[--n]);
+    return all;
 }
 
 static void validation_free(struct validation *x)
@@ -86,7 +108,7 @@ static void on_found(struct chain_waiter *w, struct zone *zone)
     wait->zone = zone;
     if (--x->left)
         return;
-    struct verdict verdict = judge(x);
+    struct verdict verdict = judge_later(x);
     count(&verdict);
     x->done(x->self, &verdict, x->block, x->len);
     validation_free(x);
@@ -127,30 +149,42 @@ static void find_all(struct validation *x)
     x->left--;
 }
 
-struct validation *validator_check(struct validator *v, const struct dns_query *q, uint8_t *block, size_t len,
-                                   struct verdict *verdict, validator_done *done, void *self)
+/* NULL, and *out, if it is judged at once. */
+static struct validation *begin(struct validator *v, const struct dns_query *q, uint8_t *block, size_t len,
+                                struct verdict *out)
 {
     struct answer a;
     struct targets targets;
+    *out = too_large;
+    if (!open_block(v, block, len, &a) || !judge_targets(&v->bench, q, &targets) ||
+        judge_now(v, q, &a, block, &targets, out))
+        return NULL;
+    struct validation *x = validation_new(v, q, block, len, &targets);
+    if (!x) {
+        *out = no_memory;
+        return NULL;
+    }
+    find_all(x);
+    if (x->left)
+        return x;
+    *out = judge_later(x);
+    memcpy(block, x->block, len);
+    validation_free(x);
+    return NULL;
+}
+
+struct validation *validator_check(struct validator *v, const struct dns_query *q, uint8_t *block, size_t len,
+                                   struct verdict *verdict, validator_done *done, void *self)
+{
     struct validation *x = NULL;
     /* Signatures are not signed, and nobody promises that ANY is complete. */
     *verdict = (struct verdict){.kind = VERDICT_INSECURE, .ttl_max = UINT32_MAX};
-    if (q->type != DNS_ANY && q->type != DNS_RRSIG) {
-        *verdict = too_large;
-        if (open_block(v, block, len, &a) && judge_targets(&v->bench, q, &targets)) {
-            *verdict = no_memory;
-            x = validation_new(v, q, block, len, &targets);
-        }
-    }
+    if (q->type != DNS_ANY && q->type != DNS_RRSIG)
+        x = begin(v, q, block, len, verdict);
     if (x) {
         x->done = done;
         x->self = self;
-        find_all(x);
-        if (x->left)
-            return x;
-        *verdict = judge(x);
-        memcpy(block, x->block, len);
-        validation_free(x);
+        return x;
     }
     count(verdict);
     return NULL;

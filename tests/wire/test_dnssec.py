@@ -18,7 +18,9 @@ def anchors(knot, folder, change=lambda text: text):
 @pytest.fixture
 def ask(make_polynya, knot, ca, tmp_path):
     def start(change=lambda text: text, **dnssec):
-        daemon = make_polynya(knot, dnssec={"mode": "validate", "anchors": anchors(knot, tmp_path, change), **dnssec})
+        daemon = make_polynya(knot, dnssec={"mode": "validate", "follow": False,
+                                             "anchors": anchors(knot, tmp_path, change),
+                                             **dnssec})
 
         def one(name, type, **how):
             with doh.h2_tls(daemon.port, ca) as c:

@@ -13,7 +13,7 @@ def start(make_polynya, world, ca):
     """A daemon that validates, and a function to ask it."""
     def begin(dnssec={}, **changes):
         daemon = make_polynya(world, dnssec={"mode": "validate", "anchors": str(world.anchors),
-                                             "negative-anchors": [PARDONED], **dnssec}, **changes)
+                                             "negative-anchors": [PARDONED], "follow": False, **dnssec}, **changes)
 
         def ask(name, type="A", ad=False, status=200, **how):
             message = doh.question(name, type, **{"do": True, **how})

@@ -34,7 +34,7 @@ DIFFER = [
 @pytest.fixture(scope="module")
 def polynya(shared_factory, world):
     return shared_factory(world, dnssec={"mode": "validate", "anchors": str(world.anchors),
-                                         "negative-anchors": [PARDONED]})
+                                         "negative-anchors": [PARDONED], "follow": False})
 
 
 @pytest.fixture(scope="module")
