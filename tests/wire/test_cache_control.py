@@ -106,3 +106,18 @@ def test_huge_ttls(polynya, upstream, ca, ttl, allowed):
         reply = c.ask(doh.question("huge.example"))
     assert any(value - 1 <= reply.max_age <= value for value in allowed)
     assert reply.dns.answer[0].ttl == reply.max_age
+
+
+@pytest.mark.parametrize("ttl,told", [(5, 60), (100, 100), (5000, 600)])
+def test_ttls_are_kept_in_bounds(make_polynya, upstream, ca, ttl, told):
+    """From the first answer on, so that a reader's copy does not end before ours."""
+    upstream.script("bounds.example", answer("A 192.0.2.1", ttl=ttl))
+    upstream.script("none.example", nxdomain(soa_ttl=ttl, minimum=ttl))
+    daemon = make_polynya(upstream, cache={"ttl-min": "60s", "ttl-max": "10m", "negative-max": "50s"})
+    with doh.h2_tls(daemon.port, ca) as c:
+        for _ in range(2):
+            reply = c.ask(doh.question("bounds.example"))
+            assert told - 2 <= reply.dns.answer[0].ttl <= told and reply.max_age == reply.dns.answer[0].ttl
+        reply = c.ask(doh.question("none.example"))
+        assert reply.dns.authority[0].ttl == reply.max_age <= 50
+    assert len(upstream.queries("bounds.example")) == 1
