@@ -14,14 +14,13 @@
 #include "resolver/local.h"
 #include "resolver/pending.h"
 #include "resolver/rebinding.h"
+#include "resolver/reply.h"
 #include "resolver/snapshot.h"
 #include "resolver/validator/validator.h"
 
 /* Seconds between looks at the shared cache: commits, copies forward, others' rotations, a file to be tried
  * again. */
 #define CACHE_TICK 0.1
-
-enum { STALE_TTL = 30 }; /* seconds (RFC 8767 4) */
 
 struct engine {
     struct ev_loop *loop;
@@ -44,13 +43,6 @@ struct engine {
     uint8_t out[DNS_MSG_MAX];
 };
 
-/* What steering knows of a question beside its answer. */
-struct steer_text {
-    char text[96]; /* for the EDE of a steered answer: "list demo version 7" */
-    bool empty;    /* the outlet chose no answer while all mirrors are down */
-    bool ours;     /* another client may be answered otherwise, even where this one gets the truth */
-};
-
 /* A question that waits for a lookup. */
 struct waiting {
     struct pending_waiter waiter;
@@ -62,92 +54,14 @@ struct waiting {
     struct steer_text note;
 };
 
-/* How an answer leaves: what HTTP caches and the EDE are told. */
-struct manner {
-    enum reason why;
-    enum http_cache cache;
-    struct answer_note note;
-    bool stale; /* its time is over */
-};
-
 static uint32_t engine_now(const struct engine *e)
 {
     return (uint32_t)ev_now(e->loop);
 }
 
-static void reply_error(struct engine *e, struct http_stream *s, const struct dns_query *q, enum reason why)
+static struct reply to(struct engine *e, struct http_stream *s, const struct dns_query *q)
 {
-    size_t n = answer_error(q, why, e->out, sizeof e->out);
-    metric_reason(why);
-    doh_respond(s, bytes_of(e->out, n), HTTP_NO_STORE, 0);
-}
-
-static size_t render_as(struct engine *e, const struct answer *a, const struct dns_query *q,
-                        const struct manner *m)
-{
-    const struct answer_note *note = m->note.ede >= 0 ? &m->note : NULL;
-    if (m->stale)
-        return answer_render_stale(a, q, STALE_TTL, note, e->out, sizeof e->out);
-    return answer_render(a, q, engine_now(e), note, e->out, sizeof e->out);
-}
-
-/* An answer within a few bytes of 65535 has no room for OPT: it goes without, rather than not at all. */
-static size_t render(struct engine *e, const struct answer *a, const struct dns_query *q,
-                     const struct manner *m)
-{
-    size_t n = render_as(e, a, q, m);
-    if (n)
-        return n;
-    struct dns_query bare = *q;
-    bare.edns.present = false;
-    return render_as(e, a, &bare, m);
-}
-
-static void reply(struct engine *e, struct http_stream *s, const struct dns_query *q, const struct answer *a,
-                  const struct manner *m)
-{
-    size_t n = render(e, a, q, m);
-    metric_reason(m->why);
-    doh_respond(s, bytes_of(e->out, n), m->cache, m->stale ? STALE_TTL : answer_ttl_left(a, engine_now(e)));
-}
-
-static struct manner manner_of(const struct answer *a, enum reason why, enum http_cache cache)
-{
-    bool stale = why == REASON_STALE;
-    if (a->head.flags & ANSWER_FILTERED)
-        why = REASON_REBINDING;
-    else if (stale && a->head.rcode == DNS_NXDOMAIN)
-        why = REASON_STALE_NXDOMAIN;
-    const struct reason_row *row = reason_row(why);
-    return (struct manner){
-        .why = why, .cache = cache, .note = {.ede = row->ede, .text = row->text}, .stale = stale};
-}
-
-/* why: what was done; REASON_STALE if the answer's time is over. */
-static void reply_plain(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                        const struct answer *a, enum reason why, enum http_cache cache)
-{
-    struct manner m = manner_of(a, why, cache);
-    struct answer plain = *a;
-    /* Its signatures' time may be over as well. */
-    if (m.stale)
-        plain.head.flags &= (uint8_t)~ANSWER_SECURE;
-    reply(e, s, q, &plain, &m);
-}
-
-static void reply_steered(struct engine *e, struct http_stream *s, const struct dns_query *q,
-                          struct bytes block, const struct steer_text *note)
-{
-    enum reason why = note->empty ? REASON_STEERED_EMPTY : REASON_STEERED;
-    struct answer a;
-    if (!answer_open(block, false, &a)) {
-        reply_error(e, s, q, REASON_NO_MEMORY);
-        return;
-    }
-    struct manner m = {
-        .why = why, .cache = HTTP_PRIVATE, .note = {.ede = reason_row(why)->ede, .text = note->text}};
-    metric_count(a.head.flags & ANSWER_NEGATIVE ? METRIC_STEERED_NODATA : METRIC_STEERED_MIRROR);
-    reply(e, s, q, &a, &m);
+    return (struct reply){s, q, engine_now(e), e->out};
 }
 
 /* LOCAL */
@@ -168,7 +82,7 @@ static bool answer_locally(struct engine *e, struct http_stream *s, const struct
     size_t n = local(e, q);
     if (!n || !answer_open(bytes_of(e->block, n), false, &a))
         return false;
-    reply_plain(e, s, q, &a, REASON_LOCAL, HTTP_MAX_AGE);
+    reply_answer(to(e, s, q), &a, REASON_LOCAL, HTTP_MAX_AGE);
     return true;
 }
 
@@ -223,12 +137,12 @@ static void reply_truth(struct engine *e, struct http_stream *s, const struct dn
                         enum reason why)
 {
     if (steered.len && !(truth->head.flags & ANSWER_SIGNED)) {
-        reply_steered(e, s, q, steered, note);
+        reply_steered(to(e, s, q), steered, note);
         return;
     }
     if (steered.len)
         metric_count(METRIC_STEERED_TRUTH);
-    reply_plain(e, s, q, truth, why, note->ours ? HTTP_PRIVATE : HTTP_MAX_AGE);
+    reply_answer(to(e, s, q), truth, why, note->ours ? HTTP_PRIVATE : HTTP_MAX_AGE);
 }
 
 /* ASK */
@@ -259,18 +173,9 @@ static void answered(struct pending_waiter *w, enum reason why, const struct ans
     else if (make_do(x))
         return;
     else if (x->steered.len)
-        reply_steered(e, x->stream, &x->q, x->steered, &x->note);
+        reply_steered(to(e, x->stream, &x->q), x->steered, &x->note);
     else
-        reply_error(e, x->stream, &x->q, why);
-}
-
-/* Where there is no HTTP to say it, the RCODE does. */
-static void refuse(struct engine *e, struct http_stream *s, const struct dns_query *q, enum reason why)
-{
-    if (s->protocol->dns)
-        reply_error(e, s, q, why);
-    else
-        http_fail(s, why, why == REASON_HTTP_METHOD ? DOH_ALLOW : NULL);
+        reply_error(to(e, x->stream, &x->q), why);
 }
 
 static void charge(void *self, const struct ip *client, unsigned work)
@@ -310,7 +215,7 @@ static void ask(struct engine *e, struct http_stream *s, const struct dns_query 
         x->note = *note;
     }
     if (!x || !x->q.question.data || !x->steered.data) {
-        reply_error(e, s, q, REASON_NO_MEMORY);
+        reply_error(to(e, s, q), REASON_NO_MEMORY);
         return;
     }
     pending_ask(e->pending, &x->q, key, stale ? PENDING_HASTY : PENDING_PATIENT, &x->waiter);
@@ -335,7 +240,7 @@ static bool answer_cut(struct engine *e, struct http_stream *s, const struct dns
     struct answer a;
     if (!cached_find_cut(e->cached, q, key, engine_now(e), e->block, &a))
         return false;
-    reply_plain(e, s, q, &a, REASON_CACHED, HTTP_MAX_AGE);
+    reply_answer(to(e, s, q), &a, REASON_CACHED, HTTP_MAX_AGE);
     return true;
 }
 
@@ -367,7 +272,7 @@ static void tell_truth(struct engine *e, struct http_stream *s, const struct dns
     else if (may_ask)
         ask(e, s, q, &key, steered, note, state == CACHED_STALE);
     else
-        refuse(e, s, q, REASON_RATE);
+        reply_refused(to(e, s, q), REASON_RATE);
 }
 
 /* The steps of a question that parsed. raw: the path that never steers. */
@@ -378,7 +283,7 @@ static void resolve(struct engine *e, struct http_stream *s, const struct dns_qu
     struct steer_text note = {.text = ""};
     struct bytes steered = bytes_of(e->block, raw ? 0 : steer(e, s, q, &note));
     if (steered.len && !(q->edns.dnssec_ok && e->conf->steering.dnssec == CONF_HONOUR))
-        reply_steered(e, s, q, steered, &note);
+        reply_steered(to(e, s, q), steered, &note);
     else
         tell_truth(e, s, q, steered, &note);
 }
@@ -397,9 +302,9 @@ static void serve_dns(struct engine *e, struct http_stream *s, const struct http
     if (why == REASON_OK)
         resolve(e, s, &q, raw);
     else if (reason_row(why)->http == 200)
-        reply_error(e, s, &q, why);
+        reply_error(to(e, s, &q), why);
     else
-        refuse(e, s, &q, why);
+        reply_refused(to(e, s, &q), why);
 }
 
 void engine_message(struct engine *e, struct http_stream *s, struct bytes message, enum reason refused)
@@ -410,7 +315,7 @@ void engine_message(struct engine *e, struct http_stream *s, struct bytes messag
     if (why == REASON_HTTP_BAD_DNS)
         http_fail(s, why, NULL);
     else if (why != REASON_OK || refused != REASON_OK)
-        reply_error(e, s, &q, refused != REASON_OK ? refused : why);
+        reply_error(to(e, s, &q), refused != REASON_OK ? refused : why);
     else
         resolve(e, s, &q, false);
 }
