@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
-#include "resolver/query.h"
+#include "resolver/engine.h"
 
 /* 48 KiB hold a status of 200 processes and 32 upstreams; 64 KiB any metrics page (metric.h). */
 enum { PAGE_MAX_BYTES = 65536, UPSTREAMS_MAX = 32 };

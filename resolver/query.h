@@ -1,40 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A question's way to its answer: LOCAL, STEER, CACHE, ASK, REPLY (design, section 4).
  *
- * The engine belongs to one worker and owns its packet cache, its handle of the shared cache, its lookups and
- * its steering snapshot. What a question needs while it waits lives in its stream's arena; nothing of it is
- * global. */
+ * What a question needs while it waits lives in its stream's arena; nothing of it is global. */
 #ifndef POLYNYA_RESOLVER_QUERY_H
 #define POLYNYA_RESOLVER_QUERY_H
 
 #include <ev.h>
 
 #include "data/conf/conf.h"
-#include "data/store/cache.h"
 #include "data/store/geoip.h"
-#include "data/store/shm.h"
+#include "resolver/cached.h"
 #include "resolver/net/http.h"
+#include "resolver/net/rate.h"
+#include "resolver/pending.h"
+#include "resolver/snapshot.h"
 #include "resolver/upstream.h"
-#include "steering/view.h"
 
-struct engine;
-struct anchors;
+/* What a question meets: one worker's, all borrowed. */
+struct query_env {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct cached *cached;
+    struct upstream *upstream;
+    struct pending *pending;
+    struct snapshot *snapshot;
+    const struct geoip *geoip;       /* NULL: countries are not told */
+    struct rate *misses, *checks;    /* by client network */
+    uint8_t block[ANSWER_BLOCK_MAX]; /* answers of our own; nothing waits in it for more than a call */
+    uint8_t out[DNS_MSG_MAX];
+};
 
-/* All borrowed for the engine's life; geoip may be NULL; so may anchors, if nothing is validated. NULL
- * without memory. */
-struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
-                          struct shm *shm, const struct geoip *geoip, const struct anchors *anchors);
-/* clean: an orderly stop of the service, see cache_close. Requests that wait are answered first. */
-void engine_free(struct engine **e, bool clean);
-/* Serves the DoH path and its raw twin; false, with nothing done, for any other path. */
-bool engine_request(struct engine *e, struct http_stream *s, const struct http_request *r);
-/* Serves a DNS message that came without HTTP; refused: REASON_OK, or why it gets no answer but an RCODE. */
-void engine_message(struct engine *e, struct http_stream *s, struct bytes message, enum reason refused);
-
-/* For the admin listener. */
-void engine_cache_usage(struct engine *e, struct cache_usage *out);
-/* What it steers by, valid within the loop's turn; NULL: nothing yet. */
-const struct view *engine_view(const struct engine *e);
-unsigned engine_upstreams(struct engine *e, struct upstream_state *out, unsigned cap);
+/* Answers a question that parsed, now or when its lookup ends. raw: the truth, never steered. */
+void query_resolve(struct query_env *e, struct http_stream *s, const struct dns_query *q, bool raw);
 
 #endif

@@ -13,7 +13,7 @@
 #include "resolver/net/forwarded.h"
 #include "resolver/net/listener.h"
 #include "resolver/page.h"
-#include "resolver/query.h"
+#include "resolver/engine.h"
 
 enum { RESERVED = 256 /* descriptors that are not readers' connections */ };
 

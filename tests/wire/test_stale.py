@@ -110,7 +110,7 @@ def test_one_good_server_among_bad_ones(make_polynya, make_upstream, ca, clock):
             u.script_all(answer("A 192.0.2.1", ttl=60))
         for i in range(20):
             is_fresh(ask(c, f"n{i}.example"), "192.0.2.1")
-        clock.move(3600, c, one)
+        clock.move(3600, c, one, two)
         bad, good = sorted((one, two), key=lambda u: -len(u.queries()))
         bad.script_all(drop())
         good.script_all(answer("A 192.0.2.2", ttl=60))

@@ -10,7 +10,7 @@
 
 #include "data/base/clock.h"
 #include "resolver/admin.h"
-#include "resolver/query.h"
+#include "resolver/engine.h"
 
 struct engine {
     struct cache_usage usage;

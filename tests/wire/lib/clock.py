@@ -44,10 +44,11 @@ class Clock:
         self.moved = seconds
         self._write()
 
-    def move(self, seconds, connection, upstream):
-        """Moves the clock by less than a day and waits until the worker behind connection has seen it."""
+    def move(self, seconds, connection, *upstreams):
+        """Moves the clock by less than a day and waits until the worker behind connection, which asks these, has seen it."""
         from .upstream import answer
-        upstream.script(MARK, answer("A 192.0.2.99", ttl=86400))
+        for upstream in upstreams:
+            upstream.script(MARK, answer("A 192.0.2.99", ttl=86400))
 
         def left():
             return connection.ask(doh.question(MARK)).dns.answer[0].ttl
