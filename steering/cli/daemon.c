@@ -17,6 +17,8 @@ bool daemon_open(struct cli *c, const struct daemon_from *from, struct daemon *o
         return cli_usage(c, "of which daemon? give -c FILE, its config, or --state-dir DIR"), false;
     if (from->config && !(out->conf = conf_load(from->config, error, sizeof error)))
         return cli_fail("%s", error), false;
+    if (out->conf && !conf_steers(out->conf))
+        return cli_fail("%s names no list to steer by; add one to steering.lists", from->config), false;
     if (out->conf)
         out->state_dir = out->conf->state_dir;
     enum store_result result = state_open(out->state_dir, true, &out->store);

@@ -54,10 +54,11 @@ static json_t *row_json(const struct survey *s, const struct steer_case *k, cons
                         unsigned i)
 {
     const struct view_site *site = k->site;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "list", view_site_list(site)->name, "trust",
-                            view_site_signed(site) ? "signed" : "unsigned", "domain",
-                            sites_name(s->c, &site->domain), "answered", is_answered(s, site), "mirror",
-                            m->id, "mirror_verdict", steer_verdict_word(steer_judge_mirror(k, m))->name);
+    const struct view_list *list = view_site_list(site);
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "list", list->name, "trust", sites_trust(list), "domain",
+                  sites_name(s->c, &site->domain), "answered", is_answered(s, site), "mirror", m->id,
+                  "mirror_verdict", steer_verdict_word(steer_judge_mirror(k, m))->name);
     json_t *address = sites_address_json(k, m, i);
     json_object_update(row, address);
     json_decref(address);
@@ -100,7 +101,7 @@ static json_t *state_text(struct cli *c, const json_t *row)
     return json_string(text ? text : "");
 }
 
-/* A policy zone, for which nobody signed, says so. */
+/* A policy zone is named as what it is. */
 static json_t *list_text(struct cli *c, const json_t *row)
 {
     const char *name = cli_json_string(row, "list"), *trust = cli_json_string(row, "trust");

@@ -45,11 +45,18 @@ json_t *sites_blocked_json(const struct view_site *site)
     return blocked;
 }
 
+const char *sites_trust(const struct view_list *l)
+{
+    return l->trust == VIEW_SIGNED ? "signed" : "unsigned";
+}
+
 json_t *sites_list_json(const struct view_list *l, int64_t now)
 {
+    bool ends = l->trust == VIEW_SIGNED; /* a zone that is no longer renewed is left out of the snapshot */
     return json_pack("{s:s, s:I, s:o, s:o, s:b, s:s}", "name", l->name, "version", (json_int_t)l->version,
-                     "issued", cli_json_time(l->issued), "expires", cli_json_time(l->expires), "expired",
-                     now >= l->expires, "trust", l->trust == VIEW_POLICY ? "unsigned" : "signed");
+                     "issued", cli_json_time(l->issued), "expires",
+                     ends ? cli_json_time(l->expires) : json_null(), "expired", now >= l->expires, "trust",
+                     sites_trust(l));
 }
 
 static const char *const state_names[] = {"unknown", "up", "down"};

@@ -13,7 +13,10 @@ const char *sites_name(struct cli *c, const struct dns_name *name);
 json_t *sites_names_json(struct cli *c, const struct view *v, const struct view_site *site);
 /* {"RU": ["dns", "ip"]} */
 json_t *sites_blocked_json(const struct view_site *site);
-/* {name, version, issued, expires, expired, trust}; trust is "unsigned" of a policy zone, else "signed". */
+/* "signed", or "unsigned": of a zone nobody vouches for, only our own probes' proof counts. */
+const char *sites_trust(const struct view_list *l);
+/* {name, version, issued, expires, expired, trust}; a policy zone's version is its serial, and expires null.
+ */
 json_t *sites_list_json(const struct view_list *l, int64_t now);
 /* The date of the table of health and what it says of all: {stored, fresh, interval, uplink, probing}; null
  * if there is none. */

@@ -4,6 +4,7 @@
 #include "steering/cli/why.h"
 
 #include "data/list/field.h"
+#include "data/store/geoip.h"
 
 enum { NETWORK_V4 = 24, NETWORK_V6 = 56 }; /* what of an address is looked at, see pick.h */
 
@@ -18,7 +19,8 @@ static const struct cli_option options[] = {
     DAEMON_OPTIONS(options),
     CLI_OPTION("client", 0, CLI_TEXT, options, client, "ADDRESS|NET",
                "who asks: an address, or a network of at most a /24 or /56; default: unknown"),
-    CLI_OPTION("country", 0, CLI_TEXT, options, country, "CC", "where the client is; default: unknown"),
+    CLI_OPTION("country", 0, CLI_TEXT, options, country, "CC",
+               "where the client is; default: as geoip in the config says, or unknown"),
     CLI_OPTION("type", 't', CLI_TEXT, options, type, "TYPE", "A, AAAA, HTTPS or another; default: all three"),
     CLI_JSON_OPTION(options),
     CLI_OPTION("now", 0, CLI_TIME, options, now, "TIME", "instead of the clock"),
@@ -80,6 +82,22 @@ static bool parse(const struct options *o, struct why *q)
     return parse_client(o, q);
 }
 
+/* As a worker would, where it has a database and no country is given. */
+static bool place(struct why *q)
+{
+    char error[512];
+    const struct conf *conf = q->daemon.conf;
+    if (!conf || !conf->geoip || !q->client.ip.len || q->client.country[0])
+        return true;
+    struct geoip *g = geoip_open(conf->geoip, error, sizeof error);
+    if (!g)
+        return cli_fail("%s; give --country", error), false;
+    geoip_country(g, &q->client.ip, q->client.country);
+    q->by_geoip = q->client.country[0] != 0;
+    geoip_free(&g);
+    return true;
+}
+
 static bool decide(struct why *q)
 {
     uint8_t master[STATE_SECRET];
@@ -110,7 +128,7 @@ static int run(struct cli *c, const void *given)
     const struct options *o = given;
     struct why q = {.c = c};
     int status = CLI_FAILED;
-    if (parse(o, &q) && daemon_load(c, &o->daemon, &q.daemon) && decide(&q))
+    if (parse(o, &q) && daemon_load(c, &o->daemon, &q.daemon) && place(&q) && decide(&q))
         status = tell(&q, o->json);
     explicit_bzero(q.day_secret, sizeof q.day_secret);
     daemon_close(&q.daemon);

@@ -15,7 +15,8 @@ struct why {
     uint16_t type; /* A stands for all where none is given */
     bool one_type;
     struct steer_client client;
-    struct ip_net network;
+    struct ip_net network; /* of client.ip */
+    bool by_geoip;         /* the database told client.country */
     uint8_t day_secret[32];
     int64_t now;
     struct steer_decision decision;

@@ -88,10 +88,12 @@ static struct said judge(const struct search *s, const struct view_list *l, cons
     if (site && s->answers && name_equal(&site->domain, &s->answers->domain))
         return (struct said){"comes-later", "it has the site, but a list before it has the name"};
     if (site)
-        return (struct said){"not-registered", "its outlet has not registered this name"};
+        return (struct said){"not-registered", view_site_signed(site)
+                                                   ? "its outlet has not registered this name"
+                                                   : "it has another name of this domain only"};
     if (d)
         return (struct said){"no-registration", "delegated, but no registration of it has been accepted"};
-    return (struct said){"unknown", "neither delegated nor registered"};
+    return (struct said){"unknown", "it does not know the name"};
 }
 
 static json_t *list_row(const struct search *s, const struct view_list *l)
@@ -123,16 +125,21 @@ static const struct view_list *list_named(const struct view *v, const char *name
     return NULL;
 }
 
-/* Those of the config of which nothing was ever accepted. */
-static void add_absent(const struct search *s, json_t *rows)
+static void add_absent(const struct search *s, const char *name, const char *text, json_t *rows)
+{
+    if (!list_named(s->d->view, name))
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:n, s:n}", "name", name, "says",
+                                              "not-accepted", "text", text, "site", "delegation"));
+}
+
+/* Those of the config of which nothing is in force. */
+static void add_all_absent(const struct search *s, json_t *rows)
 {
     const struct conf *conf = s->d->conf;
     for (unsigned i = 0; conf && i < conf->steering.list_count; i++)
-        if (!list_named(s->d->view, conf->steering.lists[i].name))
-            json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:n, s:n}", "name",
-                                                  conf->steering.lists[i].name, "says", "not-accepted",
-                                                  "text", "the daemon has accepted no edition of it yet",
-                                                  "site", "delegation"));
+        add_absent(s, conf->steering.lists[i].name, "the daemon has accepted no edition of it yet", rows);
+    for (unsigned i = 0; conf && i < conf->steering.rpz_count; i++)
+        add_absent(s, conf->steering.rpz[i].name, "no policy zone of that name is in force", rows);
 }
 
 json_t *why_lists(struct cli *c, const struct daemon *d, const struct dns_name *name, int64_t now)
@@ -143,6 +150,6 @@ json_t *why_lists(struct cli *c, const struct daemon *d, const struct dns_name *
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(rows, list_row(&s, &l[i]));
-    add_absent(&s, rows);
+    add_all_absent(&s, rows);
     return rows;
 }

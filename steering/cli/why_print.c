@@ -42,9 +42,10 @@ static void print_head(const json_t *tree)
     printf("%s", cli_json_string(tree, "name"));
     if (is_set(tree, "type"))
         printf(" %s", cli_json_string(tree, "type"));
-    printf(" for %s%s in %s at %s\n\n", is_set(client, "network") ? "" : "a client ",
+    printf(" for %s%s in %s%s at %s\n\n", is_set(client, "network") ? "" : "a client ",
            is_set(client, "network") ? cli_json_string(client, "network") : "of unknown address",
            is_set(client, "country") ? cli_json_string(client, "country") : "an unknown country",
+           strcmp(cli_json_string(client, "country_by"), "geoip") == 0 ? " (by geoip)" : "",
            cli_json_string(tree, "now"));
 }
 
@@ -61,10 +62,13 @@ static void print_delegation(const json_t *d)
 
 static void print_list(const json_t *row)
 {
-    printf("list           %s", cli_json_string(row, "name"));
+    bool zone = strcmp(cli_json_string(row, "trust"), "unsigned") == 0;
+    printf("%-14s %s", zone ? "policy zone" : "list", cli_json_string(row, "name"));
     if (is_set(row, "version"))
-        printf(" version " NUMBER ", %s %s", cli_json_number(row, "version"),
-               cli_json_is(row, "expired") ? "EXPIRED" : "expires", cli_json_string(row, "expires"));
+        printf(" %s " NUMBER, zone ? "serial" : "version", cli_json_number(row, "version"));
+    if (is_set(row, "expires"))
+        printf(", %s %s", cli_json_is(row, "expired") ? "EXPIRED" : "expires",
+               cli_json_string(row, "expires"));
     if (is_set(row, "site"))
         printf(": %s", cli_json_string(row, "site"));
     printf(": %s\n", cli_json_string(row, "text"));
@@ -74,9 +78,13 @@ static void print_list(const json_t *row)
 static void print_registration(const json_t *r)
 {
     const json_t *policy = json_object_get(r, "policy");
-    printf("registration   %s seq " NUMBER ", %s %s; names ", cli_json_string(r, "domain"),
-           cli_json_number(r, "seq"), cli_json_is(r, "expired") ? "EXPIRED" : "expires",
-           cli_json_string(r, "expires"));
+    if (cli_json_is(r, "signed"))
+        printf("registration   %s seq " NUMBER ", %s %s; names ", cli_json_string(r, "domain"),
+               cli_json_number(r, "seq"), cli_json_is(r, "expired") ? "EXPIRED" : "expires",
+               cli_json_string(r, "expires"));
+    else
+        printf("no signature   %s stands in a policy zone, and only our own probes' proof counts; names ",
+               cli_json_string(r, "domain"));
     print_words(json_object_get(r, "names"), " ");
     printf("\npolicy         answers " NUMBER ", ttl " NUMBER ", all down: %s; probed: %s",
            cli_json_number(policy, "answers"), cli_json_number(policy, "ttl"),

@@ -60,18 +60,25 @@ static json_t *answer_json(const struct why *q)
     return all;
 }
 
-static json_t *registration_json(const struct why *q)
+static json_t *policy_json(const struct view_site *s)
 {
     static const char *const all_down[] = {"origin", "mirrors", "nodata"};
-    const struct view_site *s = q->site;
     struct bytes path = view_site_path(s), marker = view_site_contains(s);
-    return json_pack("{s:s, s:I, s:o, s:b, s:o, s:{s:i, s:i, s:s, s:s%, s:o}}", "domain",
-                     sites_name(q->c, &s->domain), "seq", (json_int_t)s->seq, "expires",
-                     cli_json_time(s->expires), "expired", q->now >= s->expires, "names",
-                     sites_names_json(q->c, q->daemon.view, s), "policy", "answers", s->answers, "ttl",
-                     (int)s->ttl, "all_down", s->all_down < 3 ? all_down[s->all_down] : "origin",
-                     "probe_path", (const char *)path.data, path.len, "probe_contains",
+    return json_pack("{s:i, s:i, s:s, s:s%, s:o}", "answers", s->answers, "ttl", (int)s->ttl, "all_down",
+                     s->all_down < 3 ? all_down[s->all_down] : "origin", "probe_path",
+                     (const char *)path.data, path.len, "probe_contains",
                      marker.len ? json_stringn((const char *)marker.data, marker.len) : json_null());
+}
+
+/* Of a policy zone: what stands in for one. */
+static json_t *registration_json(const struct why *q)
+{
+    const struct view_site *s = q->site;
+    bool is_signed = view_site_signed(s);
+    return json_pack("{s:s, s:b, s:I, s:o, s:b, s:o, s:o}", "domain", sites_name(q->c, &s->domain), "signed",
+                     is_signed, "seq", (json_int_t)s->seq, "expires",
+                     is_signed ? cli_json_time(s->expires) : json_null(), "expired", q->now >= s->expires,
+                     "names", sites_names_json(q->c, q->daemon.view, s), "policy", policy_json(s));
 }
 
 static json_t *scope_json(const struct why *q, const struct steer_case *k)
@@ -142,8 +149,11 @@ static json_t *client_json(const struct why *q)
 {
     char network[IP_NET_TEXT_MAX];
     ip_net_format(&q->network, network);
-    return json_pack("{s:s?, s:s?}", "network", q->client.ip.len ? network : NULL, "country",
-                     q->client.country[0] ? q->client.country : NULL);
+    return json_pack("{s:s?, s:s?, s:s?}", "network", q->client.ip.len ? network : NULL, "country",
+                     q->client.country[0] ? q->client.country : NULL, "country_by",
+                     !q->client.country[0] ? NULL
+                     : q->by_geoip         ? "geoip"
+                                           : "option");
 }
 
 /* Which of the three bounds the TTL is. */

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib import doh
+from lib import doh, mmdb
 from lib.cli import Cli
 from lib.lists import Publisher, utc
 from lib.process import wait_until
@@ -69,7 +69,7 @@ def test_it_says_what_the_worker_answers(world, ca):
 
 def test_every_step_is_there(world, publisher):
     told = world.why("www." + NAME, "--client", "198.51.100.77", "--country", "RU")
-    assert told["client"] == {"network": "198.51.100.0/24", "country": "RU"}
+    assert told["client"] == {"network": "198.51.100.0/24", "country": "RU", "country_by": "option"}
     row, = told["lists"]
     assert (row["name"], row["version"], row["says"], row["site"], row["trust"]) == ("demo", 1, "answers", NAME, "signed")
     key = publisher.pub("outlet").read_text().splitlines()[1]
@@ -201,3 +201,47 @@ def test_a_state_folder_is_enough_and_the_daemon_need_not_run(world):
 def test_misuse_says_what_to_do(cli, words, status, text):
     done = cli.fails(status, text, "why", *words)
     assert not done.stdout and len(done.stderr.splitlines()) == 1
+
+
+# ---- countries and zones
+
+def test_the_country_is_what_geoip_says(make_polynya, upstream, publisher, tmp_path):
+    base = mmdb.write(tmp_path / "country.mmdb", mmdb.database({"192.0.2.0/24": "RU", "203.0.113.0/24": "DE"}))
+    world = World(make_polynya, upstream, tmp_path, (publisher, "demo"), geoip=str(base))
+    inside, outside = world.why(NAME, "--client", "192.0.2.7"), world.why(NAME, "--client", "203.0.113.0/24")
+    assert inside["client"] == {"network": "192.0.2.0/24", "country": "RU", "country_by": "geoip"}
+    assert (inside["outcome"], outside["outcome"], outside["why"]) == ("mirrors", "truth", "out-of-scope")
+    assert "in RU (by geoip)" in world.text(NAME, "--client", "192.0.2.7")
+    given = world.why(NAME, "--client", "203.0.113.7", "--country", "RU")
+    assert given["client"]["country_by"] == "option" and given["outcome"] == "mirrors"
+    nowhere = world.why(NAME, "--client", "198.51.100.7")
+    assert nowhere["client"]["country"] is None and nowhere["outcome"] == "mirrors"
+    base.write_bytes(b"junk")
+    done = world.cli.fails(1, "country.mmdb", "why", NAME, "--client", "192.0.2.7", "-c", world.daemon.file)
+    assert "give --country" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_policy_zone_is_told_apart(make_polynya, upstream, publisher, tmp_path):
+    """Nobody has signed it, so published health never decides; a signed list stands before it."""
+    zone = tmp_path / "zone"
+    zone.write_text("$TTL 60\n@ SOA localhost. root.localhost. 7 60 60 86400 60\n@ NS localhost.\n"
+                    f"zone.example A 1.1.1.1\n{NAME} A 1.0.0.1\n")
+    steering = {**publisher.config(), "rpz": [{"name": "mine", "zone": "rpz.test", "file": str(zone)},
+                                              {"name": "none", "zone": "none.test", "file": str(tmp_path / "none")}]}
+    daemon = make_polynya(upstream, steering=steering)
+    cli = Cli(tmp_path)
+
+    def why(name, *words):
+        return cli("why", name, "-c", daemon.file, *words, now=None)
+    wait_until(lambda: json.loads(why("zone.example", "--json"))["registration"], "the zone in force")
+    told = json.loads(why("zone.example", "--json"))
+    rows = {row["name"]: (row["says"], row.get("trust")) for row in told["lists"]}
+    assert rows == {"demo": ("unknown", "signed"), "mine": ("answers", "unsigned"), "none": ("not-accepted", None)}
+    assert told["registration"]["signed"] is False and told["registration"]["expires"] is None
+    assert [a["verdict"] for m in told["mirrors"] for a in m["addresses"]] == ["unproved"] and told["outcome"] == "truth"
+    text = why("zone.example")
+    assert "policy zone    mine serial 7" in text and "no signature   zone.example" in text
+    assert {row["says"] for row in json.loads(why(NAME, "--json"))["lists"]} >= {"answers"}
+    table = json.loads(cli("mirrors", "-c", daemon.file, "--json", now=None))["addresses"]
+    assert {(a["domain"], a["trust"]) for a in table} >= {(NAME, "signed"), ("zone.example", "unsigned")}
+    assert "mine (unsigned)" in cli("mirrors", "-c", daemon.file, now=None)

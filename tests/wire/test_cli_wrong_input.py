@@ -376,6 +376,13 @@ def test_broken_configs(tmp_path, command, text, says):
     check(run(*command.words, *words, "-c", "bad.yaml", cwd=tmp_path), 1, says)
 
 
+@pytest.mark.parametrize("name", ["export bc2", "export rpz", "why", "mirrors", "probe"])
+def test_a_daemon_that_steers_nothing(tmp_path, name):
+    (tmp_path / "plain.yaml").write_text("state-dir: state\nlisten: [{address: '127.0.0.1:1', protocol: http}]\n")
+    words = [NAME] if COMMANDS[name].required else []
+    check(run(*name.split(), *words, "-c", "plain.yaml", cwd=tmp_path), 1, "names no list")
+
+
 def test_every_command_with_a_config_was_tried():
     assert {c.name for c in CONFIGURED} == {"export bc2", "export rpz", "why", "mirrors", "probe", "status"}
 
