@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`polynya why` and `mirrors` beside a daemon whose prober works: what they say is what its workers answer."""
 import json
+import re
 
 import pytest
 
 from lib import doh
-from lib.cli import Cli
+from lib.cli import ROOT, Cli
 from lib.lists import Publisher, utc
 from lib.outlet import Mirror
 from lib.process import wait_until
@@ -129,3 +130,22 @@ def test_probe_agrees(world):
     world.wait(m1="up", m2="down")
     told = json.loads(world.cli.fails(1, "", *words, now=None).stdout)
     assert {p["mirror"]: p["failure"] for p in told["probes"]} == {"m1": None, "m2": "connection_refused"}
+
+
+def test_the_page_has_every_key(world):
+    """What scripts may read is told in polynya(1)."""
+    page = re.sub(r"\\-", "-", (ROOT / "steering/cli/polynya.1").read_text())
+    told = set(re.findall(r"\w+", page))
+
+    def keys(value, path=""):
+        if isinstance(value, dict):
+            for k, v in value.items():
+                if path not in ("blocked", "answer"):  # countries, types
+                    yield k
+                yield from keys(v, k)
+        elif isinstance(value, list):
+            for v in value:
+                yield from keys(v, path)
+    for words in (["why", NAME], ["mirrors"], ["probe", NAME]):
+        value = json.loads(world.cli(*words, "-c", world.daemon.file, "--json", now=None))
+        assert set(keys(value)) <= told, (words, set(keys(value)) - told)

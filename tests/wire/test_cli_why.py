@@ -245,3 +245,6 @@ def test_a_policy_zone_is_told_apart(make_polynya, upstream, publisher, tmp_path
     table = json.loads(cli("mirrors", "-c", daemon.file, "--json", now=None))["addresses"]
     assert {(a["domain"], a["trust"]) for a in table} >= {(NAME, "signed"), ("zone.example", "unsigned")}
     assert "mine (unsigned)" in cli("mirrors", "-c", daemon.file, now=None)
+    exported = cli("export", "rpz", "-c", daemon.file, "--no-copies", now=None)
+    assert f"{NAME} 60 IN A" in exported and "zone.example" not in exported, "of several lists, the signed one"
+    cli("export", "rpz", "-c", daemon.file, "--no-copies", "--list", "mine", now=None)
