@@ -22,7 +22,7 @@ static unsigned index_of(struct names *n, const char *group)
     unsigned i = 0;
     while (i < n->count && strcmp(n->name[i], group ? group : CONF_GROUP_DEFAULT) != 0)
         i++;
-    if (i == n->count)
+    if (i == n->count && i < GROUPS_MAX)
         n->name[n->count++] = group;
     return i;
 }
