@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A client's message: parsed, and answered with the error it earns. What we send must always be a message. */
+/* A client's message: parsed, and answered with the error it earns, or by ourselves. What we send must always
+ * be a message. */
 #include <assert.h>
 
 #include "data/dns/answer.h"
+#include "resolver/local.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,6 +33,22 @@ static void check_name(const struct dns_query *q)
     assert(name_from_text(bytes_str(text), &back) && name_equal(&back, &q->name));
 }
 
+/* A local zone is a tail of the name that begins at a label, and always has an answer. */
+static void check_local(const struct dns_query *q)
+{
+    static uint8_t block[4096];
+    struct local_zone zone;
+    struct answer a;
+    size_t at = 0;
+    if (!local_find(q, &zone))
+        return;
+    while (at < (size_t)(q->name.len - zone.len))
+        at += q->name.wire[at] + 1u;
+    assert(zone.len <= q->name.len && at == (size_t)(q->name.len - zone.len));
+    size_t n = local_answer(&zone, q, 1000, block, sizeof block);
+    assert(n && answer_open(bytes_of(block, n), true, &a) && a.head.ttl);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t out[DNS_HEADER + DNS_QUESTION_MAX + ANSWER_OPT_MAX];
@@ -47,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_reply(&q, bytes_of(out, n));
     if (why != REASON_OK)
         return 0;
+    check_local(&q);
     answer_begin(&b, &q, DNS_NXDOMAIN, ANSWER_NEGATIVE, block, sizeof block);
     answer_add_soa(&b, DNS_AUTHORITY, &q.name, 60);
     n = answer_end(&b, 1000);
