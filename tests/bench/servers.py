@@ -86,6 +86,7 @@ state-dir: "{dir}/state"
 workers: {workers}
 cache: {{size: {cache}}}
 local-zones: false
+dnssec: {{mode: "off"}}
 limits: {{connection-rate: 0, query-rate: 0, miss-rate: 0, requests: 0, connections: {connections}, connections-per-prefix: {connections}, idle-timeout: 5m}}
 upstream:
   servers:

@@ -55,6 +55,8 @@ class Factory:
             "workers": 1,
             "metrics": {"address": f"127.0.0.1:{free_port()}"},
             "cache": {"size": "16MB"},
+            # Most upstreams here sign nothing.
+            "dnssec": {"mode": "off"},
             "local-zones": False,   # tests' zones are often below test.
             # The leak checker traces its own process, which no sandbox of ours allows.
             "sandbox": not SANITIZED,

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What validating adds to a miss when the zones' keys are known.
+ *
+ *     make build/bench/validate && build/bench/validate tests/fuzz/corpus/validator/world-*
+ *
+ * The answers are those of the fuzz target's corpus: real ones, signed, with all that the chain of trust asks
+ * for. Each is judged once, which finds the keys out, and then as often as ROUNDS says: median microseconds
+ * of processor time from the upstream's reply to the answer for a client that wants no signatures, less those
+ * of a reply that is not validated. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "data/dns/answer.h"
+#include "resolver/validator/validator.h"
+#include "tests/fuzz/validator_key.h"
+
+enum { ROUNDS = 1001, MESSAGES_MAX = 64, ASKS_MAX = 64, FILE_MAX = 1 << 20 };
+
+static struct {
+    struct bytes message[MESSAGES_MAX];
+    unsigned messages, asks;
+    struct dns_query q;
+    uint32_t now;
+    struct asked {
+        struct dns_query q;
+        chain_reply *reply; /* NULL: nobody waits */
+        void *token;
+    } asked[ASKS_MAX];
+} world;
+
+static const struct answer_limits limits = {86400, 0, 3600};
+static uint8_t block[ANSWER_BLOCK_MAX], plain[ANSWER_BLOCK_MAX];
+
+static void *ask(void *self, const struct dns_query *q, chain_reply *reply, void *token)
+{
+    (void)self;
+    if (world.asks == ASKS_MAX)
+        return NULL;
+    world.asked[world.asks].q = *q;
+    world.asked[world.asks].reply = reply;
+    world.asked[world.asks].token = token;
+    return &world.asked[world.asks++];
+}
+
+static void cancel(void *self, void *asked)
+{
+    (void)self;
+    ((struct asked *)asked)->reply = NULL;
+}
+
+static uint32_t now(void *self)
+{
+    (void)self;
+    return world.now;
+}
+
+static struct bytes reply_to(const struct dns_query *q)
+{
+    for (unsigned i = 0; i < world.messages; i++) {
+        struct dns_name name;
+        size_t at = DNS_HEADER;
+        if (name_read(world.message[i], &at, &name) && name_equal(&name, &q->name) &&
+            get_u16(world.message[i].data + at) == q->type)
+            return world.message[i];
+    }
+    return BYTES_NONE;
+}
+
+static void on_done(void *self, const struct verdict *verdict, uint8_t *block_, size_t len)
+{
+    (void)self, (void)verdict, (void)block_, (void)len;
+}
+
+static double cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Time, type, name; messages: see fuzz_validator.c. */
+static bool load(const char *path)
+{
+    static uint8_t file[FILE_MAX];
+    FILE *f = fopen(path, "rb");
+    size_t size = f ? fread(file, 1, sizeof file, f) : 0, at = 7;
+    if (f)
+        fclose(f);
+    if (size < 8 || file[0] != 0 || !name_read(bytes_of(file, size), &at, &world.q.name))
+        return false;
+    world.now = get_u32(file + 1);
+    world.q.type = get_u16(file + 5);
+    world.q.class = DNS_CLASS_IN;
+    world.q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
+    for (world.messages = world.asks = 0; at + 2 <= size && world.messages < MESSAGES_MAX;) {
+        size_t len = get_u16(file + at);
+        world.message[world.messages++] = bytes_of(file + at + 2, len);
+        at += 2 + len;
+    }
+    return true;
+}
+
+static void answer_validated(struct validator *v, struct bytes reply, struct verdict *verdict)
+{
+    struct dns_query client = world.q;
+    struct answer a;
+    client.edns = (struct dns_edns){0};
+    size_t n = answer_build(&world.q, reply, world.now, &limits, block);
+    if (validator_check(v, &world.q, block, n, verdict, on_done, NULL))
+        return;
+    answer_mark(block, n, ANSWER_CHECKED, verdict->ttl_max);
+    if (answer_open(bytes_of(block, n), false, &a))
+        (void)answer_build(&client, a.wire, world.now, &limits, plain);
+}
+
+static void answer_plain(struct bytes reply)
+{
+    struct dns_query client = world.q;
+    client.edns = (struct dns_edns){0};
+    (void)answer_build(&client, reply, world.now, &limits, plain);
+}
+
+static void measure(const char *path)
+{
+    static const char *const words[] = {"secure", "insecure", "bogus", "failed"};
+    static double with[ROUNDS], without[ROUNDS];
+    char error[256], name[DNS_NAME_TEXT_MAX];
+    struct verdict verdict;
+    if (!load(path))
+        return;
+    struct anchors *anchors = anchors_parse("key", bytes_str(ROOT_KEY), NULL, 0, error, sizeof error);
+    struct validator *v =
+        validator_new(&(struct chain_options){.anchors = anchors, .ask = ask, .cancel = cancel, .now = now});
+    struct bytes reply = reply_to(&world.q);
+    answer_validated(v, reply, &verdict);
+    for (unsigned i = 0; i < world.asks; i++) {
+        struct asked *a = &world.asked[i];
+        struct bytes r = reply_to(&a->q);
+        if (a->reply)
+            a->reply(a->token, r.len ? REASON_OK : REASON_UPSTREAM_TIMEOUT, r);
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        double start = cpu_us();
+        answer_validated(v, reply, &verdict);
+        with[i] = cpu_us() - start;
+        start = cpu_us();
+        answer_plain(reply);
+        without[i] = cpu_us() - start;
+    }
+    qsort(with, ROUNDS, sizeof *with, by_value);
+    qsort(without, ROUNDS, sizeof *without, by_value);
+    name_to_text(&world.q.name, name);
+    printf("%-24s type %-3u %-9s %2u signatures %3u hashes %8.1f us\n", name, world.q.type,
+           words[verdict.kind], verdict.budget.checks_done, verdict.budget.hash_work,
+           with[ROUNDS / 2] - without[ROUNDS / 2]);
+    validator_free(&v);
+    anchors_free(&anchors);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        measure(argv[i]);
+    return argc < 2;
+}
