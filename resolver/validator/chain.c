@@ -23,7 +23,7 @@ static bool has_zones_below(const struct zone *z)
 struct zone *chain_known(struct chain *c, const struct dns_name *name)
 {
     struct dns_name at = *name;
-    for (unsigned depth = 0; depth < CHAIN_DEPTH; depth++) {
+    for (unsigned depth = 0;; depth++) {
         enum anchor_kind anchor = anchors_at(c->o.anchors, &at);
         struct zone *z = anchor == ANCHOR_NEGATIVE ? c->insecure : zones_get(c->zones, &at, chain_now(c));
         if (z)
@@ -33,7 +33,6 @@ struct zone *chain_known(struct chain *c, const struct dns_name *name)
         if (!name_parent(&at, &at)) /* the root, and nobody trusts it */
             return zone_hold(c->insecure);
     }
-    return NULL;
 }
 
 /* A place, held; or a cut; never both. */
@@ -106,7 +105,13 @@ static void ask_from_top(struct cut *c)
 
 struct zone *chain_find(struct chain *c, const struct dns_name *name, bool exact, struct chain_waiter *w)
 {
-    struct place p = place_of(c, name, exact, 0);
+    struct dns_name wanted = *name;
+    struct place p = {.zone = chain_known(c, name)};
+    /* Zones do not begin deeper; what is unsigned there mostly is so from far above. */
+    if (!exact && name_labels(name) > CHAIN_DEPTH)
+        wanted = name_tail(name, CHAIN_DEPTH);
+    if (!p.zone)
+        p = place_of(c, &wanted, exact, 0);
     if (p.zone)
         return p.zone;
     link_append(&p.cut->waiters, &w->link);

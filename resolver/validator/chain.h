@@ -15,7 +15,7 @@ enum {
     CHAIN_ZONES = 4096, /* names kept */
     CHAIN_CUTS = 2000,  /* names being asked for */
     CHAIN_AHEAD = 4,    /* levels below the last known name that are asked for at once */
-    CHAIN_DEPTH = 48,   /* levels below the last known name that are looked at */
+    CHAIN_DEPTH = 48,   /* levels at which zones are looked for */
     CHAIN_TTL_MAX = 86400,
     CHAIN_BOGUS_TTL = 30, /* seconds; RFC 4035 4.7 */
     CHAIN_FAILED_TTL = 2

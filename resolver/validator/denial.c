@@ -195,12 +195,12 @@ static const uint8_t *hash_of(struct proofs *p, const struct dns_name *name)
     for (unsigned i = 0; i < p->hashed_count; i++)
         if (name_equal(&p->hashed[i].name, name))
             return p->hashed[i].hash;
-    if (p->budget->hashes == 0 || !nsec3_read(p->nsec3[0].rdata, &n)) {
+    if (!nsec3_read(p->nsec3[0].rdata, &n) || p->budget->hashes < n.iterations + 1u) {
         p->budget->limited |= LIMITED_HASHES;
         return NULL;
     }
     unsigned i = p->hashed_count < PROOF_NAMES ? p->hashed_count++ : PROOF_NAMES - 1;
-    p->budget->hashes--;
+    p->budget->hashes -= n.iterations + 1u;
     p->budget->hash_work += n.iterations + 1u;
     p->hashed[i].name = *name;
     return key_nsec3_hash(p->crypto, name, n.salt, n.iterations, p->hashed[i].hash) ? p->hashed[i].hash

@@ -91,6 +91,14 @@ def test_limits_are_counted(start):
     assert ask.daemon.metric("dnssec_nsec3_hashes_total") < 1000
 
 
+def test_names_of_any_depth(start):
+    """A name of 110 labels more than its zone has is hashed that often; Knot Resolver's verdicts."""
+    ask = start()
+    for zone, secure in (("one.ed.", True), ("two.ec.", False), ("plain.", False), ("one.rsa.", True)):
+        reply = ask("x." * 110 + zone)
+        assert dns.rcode.to_text(reply.dns.rcode()) == "NXDOMAIN" and ad(reply) == secure, zone
+
+
 def test_one_client_cannot_have_everything_validated(start):
     ask = start(limits={"check-rate": 2})
     names = [f"{label}.{zone}" for zone in ("one.rsa.", "two.rsa.", "one.ec.", "two.ec.", "one.ed.", "two.ed.")

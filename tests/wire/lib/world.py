@@ -623,6 +623,9 @@ class World:
 
 def questions(world):
     """Every (name, type) that is worth asking."""
+    for zone in ("plain.", "none.ed.", "one.rsa.", "one.ed.", "two.ec.", "two.rsa.", "sub.one.ec."):
+        for depth in (6, 12):   # Unbound puts more hashes off, and may not come back to them
+            yield "x." * depth + zone, "A"
     for zone in world.zones:
         forged = zone.text.startswith(FORGED_ZONE)
         asked = list(FORGERIES) if forged else BRIEF if zone.name.endswith(".bad.") else QUESTIONS
