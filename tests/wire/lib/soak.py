@@ -185,9 +185,11 @@ class Soak:
     # --- trouble
 
     def fault(self):
-        """At most one upstream is bad at a time."""
+        """One upstream is bad for a while, then all are good for a while: else one question may meet both bad."""
         for u in self.upstreams:
             u.script_all(world)
+        if self.count["fault"] % 2 == 0:
+            return
 
         async def late(x):
             import asyncio
