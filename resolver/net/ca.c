@@ -127,3 +127,19 @@ void ca_use(const struct ca *ca, void *ssl_ctx)
 {
     SSL_CTX_set1_cert_store(ssl_ctx, ca->store);
 }
+
+bool ca_is_unknown(long result)
+{
+    switch (result) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_UNTRUSTED:
+    case X509_V_ERR_CERT_REJECTED:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -18,5 +18,7 @@ struct ca *ca_read(const char *file, char *error, size_t cap);
 void ca_free(struct ca **ca);
 /* Makes a client's SSL_CTX verify by it; for libraries that make their own. */
 void ca_use(const struct ca *ca, void *ssl_ctx);
+/* Does the result of a chain's verification (X509_V_ERR_…) say that it leads to no CA we believe? */
+bool ca_is_unknown(long result);
 
 #endif

@@ -107,16 +107,8 @@ static enum fetch_end end_of_verify(long result)
     case X509_V_ERR_UNSPECIFIED:
     case X509_V_ERR_HOSTNAME_MISMATCH:
         return FETCH_SSL_NAME;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_UNTRUSTED:
-    case X509_V_ERR_CERT_REJECTED:
-        return FETCH_SSL_ISSUER;
     default:
-        return FETCH_SSL_CERTIFICATE;
+        return ca_is_unknown(result) ? FETCH_SSL_ISSUER : FETCH_SSL_CERTIFICATE;
     }
 }
 

@@ -82,16 +82,8 @@ static enum tls_fault fault_of(long result)
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return TLS_FAULT_TIME;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_UNTRUSTED:
-    case X509_V_ERR_CERT_REJECTED:
-        return TLS_FAULT_ISSUER;
     default:
-        return TLS_FAULT_CERTIFICATE;
+        return ca_is_unknown(result) ? TLS_FAULT_ISSUER : TLS_FAULT_CERTIFICATE;
     }
 }
 

@@ -8,7 +8,7 @@ import pytest
 from lib import doh
 from lib.cli import ROOT, Cli
 from lib.lists import Publisher, utc
-from lib.outlet import Mirror
+from lib.mirror import Mirror
 from lib.process import wait_until
 
 NAME = "news.example"
@@ -84,7 +84,7 @@ def test_a_mirror_dies_and_comes_back(world):
     text = world.cli("mirrors", "-c", world.daemon.file, now=None)
     assert any("m1" in line and " down " in line and "connection_refused" in line for line in text.splitlines()), text
     assert "last failure connection_refused" in world.cli("why", NAME, "-c", world.daemon.file, now=None)
-    world.mirror["m1"].start(world.pair)
+    world.mirror["m1"].start()
     world.wait(m1="up", m2="up")
     assert by_id(world.why())["m1"]["addresses"][0]["failure"] is None
 
@@ -105,7 +105,7 @@ def test_all_dead_and_our_own_uplink_dead(world):
     world.wait(m1="down", m2="down")
     assert (world.why()["outcome"], world.why()["why"]) == ("truth", "all-down")
     for id in "m1", "m2":
-        world.mirror[id].start(world.pair)
+        world.mirror[id].start()
     world.wait(m1="up", m2="up")
     before = world.why()["answer"]["A"]
     world.close()

@@ -6,7 +6,7 @@ import pytest
 
 from lib.cli import Cli
 from lib.lists import Publisher
-from lib.outlet import Mirror
+from lib.mirror import Mirror
 from lib.ports import free_port
 
 NAME, OTHER = "news.example", "other.example"
@@ -17,7 +17,7 @@ def mirrors():
     made = []
 
     def make(*how, **more):
-        made.append(Mirror(*how, **more))
+        made.append(Mirror(*how, **({"body": "<h1>news</h1>"} | more)))
         return made[-1]
     yield make
     for mirror in made:
@@ -69,7 +69,7 @@ def test_a_domain_is_all_its_addresses(world, mirrors, pair):
     assert set(found) == {"m1", "m2"}
     assert found["m1"]["address"] == "127.0.0.2" and found["m1"]["port"] == one.port and found["m1"]["status"] == 200
     assert found["m1"]["alpn"] == "http/1.1" and found["m1"]["certificate_ends"] and found["m1"]["failure"] is None
-    assert one.asked == [(f"{NAME}:{one.port}", "/alive")]
+    assert one.requests == [(NAME, f"{NAME}:{one.port}", "/alive")]
     two.stop()
     found = {p["mirror"]: p["failure"] for p in world.probe(NAME, status=1)}
     assert found == {"m1": None, "m2": "connection_refused"}
@@ -101,12 +101,12 @@ def test_an_address_is_every_site_that_has_it(world, mirrors, pair):
 
 def test_an_address_that_is_not_registered_yet(world, mirrors, pair):
     """By the site's own policy: what an outlet wants to know before it registers."""
-    old, new = mirrors("127.0.0.2", pair), mirrors("127.0.0.4", pair, page="another page")
+    old, new = mirrors("127.0.0.2", pair), mirrors("127.0.0.4", pair, body="another page")
     world.site(NAME, ("m1", old), probe_contains="news")
     world.start()
     found, = world.probe(NAME, "--address", f"127.0.0.4:{new.port}", status=1)
     assert (found["failure"], found["mirror"], found["address"]) == ("http_body_mismatch", None, "127.0.0.4")
-    new.page = "the news"
+    new.body = "the news"
     assert world.probe(NAME, "--address", f"127.0.0.4:{new.port}")[0]["good"]
     found, = world.probe(NAME, "--address", "127.0.0.2")
     assert (found["mirror"], found["port"]) == ("m1", old.port)
@@ -123,12 +123,12 @@ def test_an_address_that_is_not_registered_yet(world, mirrors, pair):
 def test_bad_mirrors_fail_by_their_name(world, mirrors, authority, pair, case, failure):
     bad = {"expired": lambda: authority.expired(NAME), "another name's": lambda: authority.issue(OTHER),
            "ends soon": lambda: authority.issue(NAME, end_days=2)}.get(case, lambda: pair)()
-    mirror = mirrors("127.0.0.2", bad, page="x" if case == "no marker" else "marker", status=503 if case == "error" else 200)
+    mirror = mirrors("127.0.0.2", bad, body="x" if case == "no marker" else "marker", status=503 if case == "error" else 200)
     world.site(NAME, ("m1", mirror), probe_contains="marker")
     world.start()
     found, = world.probe(NAME, status=1, ca=case != "unknown issuer")
     assert found["failure"] == failure and found["failure_text"] and not found["good"]
-    assert not mirror.asked or failure.startswith("http") or case == "ends soon", "nothing is asked over a bad handshake"
+    assert not mirror.requests or failure.startswith("http") or case == "ends soon", "nothing is asked over a bad handshake"
 
 
 def test_silence_ends_by_its_time(world, mirrors, pair):

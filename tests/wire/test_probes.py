@@ -42,7 +42,7 @@ def make_mirror(pair):
     made = []
 
     def make(address, port=None, with_pair=pair, **how):
-        made.append(Mirror(address, port or free_port(address), with_pair, **how))
+        made.append(Mirror(address, with_pair, port, **how))
         return made[-1]
     yield make
     for m in made:

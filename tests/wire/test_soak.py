@@ -16,7 +16,7 @@ READERS = ["h2", "h2", "fresh", "h1", "dot", "raw"]
 @pytest.mark.timeout(SECONDS + 240)
 def test_soak(make_polynya, make_upstream, authority, ca, tmp_path):
     pair = authority.issue(SITE, "www." + SITE)
-    mirror = Mirror("0.0.0.0", free_port(), pair)
+    mirror = Mirror("0.0.0.0", pair)
     publisher = Publisher(tmp_path / "list")
     served = authority.issue("localhost")
     spare = [authority.issue("localhost") for _ in range(2)]

@@ -10,6 +10,9 @@ import ssl
 import sys
 import threading
 
+if __name__ != "__main__":
+    from .ports import free_port
+
 MARKER = "the outlet's own words"
 
 
@@ -18,9 +21,9 @@ class Mirror:
     `pair`, `status`, `body` and `mode`: "good", "silent" (accepts and says nothing), "reset", "garbage" (no TLS), "late"
     (a handshake, then nothing), or a function from the number of the request to one of these."""
 
-    def __init__(self, address, port, pair, body=MARKER):
-        self.address, self.port = address, port
-        self.pair, self.body, self.status, self.mode = pair, body, 200, "good"
+    def __init__(self, address, pair, port=None, body=MARKER, status=200):
+        self.address, self.port = address, port or free_port(address)
+        self.pair, self.body, self.status, self.mode = pair, body, status, "good"
         self.requests = []      # (SNI, Host, path) of each that was read
         self.connections = 0
         self.open = 0
@@ -113,6 +116,6 @@ if __name__ == "__main__":
     class _Files:
         chain, key = pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
 
-    Mirror(sys.argv[1], int(sys.argv[2]), _Files, sys.argv[5])
+    Mirror(sys.argv[1], _Files, int(sys.argv[2]), sys.argv[5])
     print("event=ready", file=sys.stderr, flush=True)
     threading.Event().wait()
