@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose question it is: clients behind proxies, and what is decided by where they are."""
+import json
 import os
 import socket
 
@@ -164,6 +165,17 @@ def test_without_a_database_all_are_in_scope(placed):
     with clear(daemon) as c:
         assert all(mirror(ask(c, where.format(1))) for where in (RU, BY, DE, NOWHERE))
     assert daemon.metric("steered_unplaced_total") == 0
+
+
+def test_why_says_what_workers_answer_where_the_client_is(placed, cli):
+    daemon = placed()
+    with clear(daemon) as c:
+        for client, country in ((RU.format(1), "RU"), (DE.format(1), "DE"), ("2001:db8:2::1", "DE"), (NOWHERE.format(1), None)):
+            told = json.loads(cli("why", NAME, "-c", daemon.file, "--client", client, "--json", now=None))
+            assert told["client"]["country"] == country
+            assert (told["outcome"] == "mirrors") == (mirror(ask(c, client)) is not None)
+        told = json.loads(cli("why", NAME, "-c", daemon.file, "--client", RU.format(1), "--country", "DE", "--json", now=None))
+        assert told["client"]["country"] == "DE"
 
 
 # --- the database

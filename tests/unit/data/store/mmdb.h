@@ -82,7 +82,7 @@ static inline void mmdb_number(struct writer *w, const char *key, uint8_t type, 
         writer_u8(w, (uint8_t)(type << 5 | bytes));
     }
     for (unsigned i = bytes; i-- > 0;)
-        writer_u8(w, i < 4 ? (uint8_t)(v >> 8 * i) : 0);
+        writer_u8(w, (uint8_t)(i < 4 ? v >> 8 * i : 0));
 }
 
 static inline void mmdb_metadata(const struct mmdb *m, struct writer *w, uint32_t built)
