@@ -11,6 +11,7 @@
 #include "steering/policy.h"
 #include "steering/primary.h"
 #include "steering/state.h"
+#include "steering/targets.h"
 
 enum { COUNTS_TEXT_MAX = 512, EXPIRE_MAX = 30 * 86400 };
 
@@ -30,16 +31,25 @@ struct policies {
     struct ev_loop *loop;
     const struct conf *conf;
     struct policies_world world;
+    struct targets *targets; /* NULL: none are looked for */
+    bool targets_changed;    /* and are to be stored */
     unsigned count;
     struct subscribed zone[];
 };
+
+static bool resolve(void *self, const struct dns_name *target, struct ip *out, unsigned *count)
+{
+    return targets_get(self, target, out, count);
+}
 
 static struct rpz_judge judge_of(const struct subscribed *s, int64_t now)
 {
     return (struct rpz_judge){.zone = &s->zone,
                               .guard = s->all->world.guard,
                               .allow_special_use = s->conf->allow_special_use,
-                              .now = now};
+                              .now = now,
+                              .resolve = s->all->targets ? resolve : NULL,
+                              .self = s->all->targets};
 }
 
 static bool from_primary(const struct subscribed *s)
@@ -60,12 +70,13 @@ static void refused(struct subscribed *s, const struct refusal *why)
              why->where, refusal_text(why->why));
 }
 
-/* "rpz-action:3,special-use:1" */
-static void count_refusals(const struct rpz_rules *r, char out[COUNTS_TEXT_MAX])
+/* "rpz-action:3,special-use:1". Counts those that were not refused before (NULL: none was). */
+static void count_refusals(const struct rpz_rules *r, const struct rpz_rules *before,
+                           char out[COUNTS_TEXT_MAX])
 {
     struct writer w = writer_of(out, COUNTS_TEXT_MAX - 1);
     for (unsigned why = 0; why < REFUSAL_COUNT; why++) {
-        for (size_t i = 0; i < r->refused[why]; i++)
+        for (size_t i = before ? before->refused[why] : 0; i < r->refused[why]; i++)
             metric_refusal(why);
         if (r->refused[why])
             writer_printf(&w, "%s%s:%zu", w.len ? "," : "", refusal_name(why), r->refused[why]);
@@ -73,16 +84,15 @@ static void count_refusals(const struct rpz_rules *r, char out[COUNTS_TEXT_MAX])
     out[w.full ? 0 : w.len] = '\0';
 }
 
-static void accepted(struct subscribed *s)
+/* before: the same zone, with other addresses known of its targets; NULL: it is another one. */
+static void tell(const struct subscribed *s, const struct rpz_rules *r, const struct rpz_rules *before)
 {
     char counts[COUNTS_TEXT_MAX];
-    const struct rpz_rules *r = &s->now->rules;
-    s->told = (struct refusal){0};
-    metric_count(METRIC_RPZ_LOADED);
-    count_refusals(r, counts);
-    log_info("rpz.accepted", "rpz=%s serial=%u sites=%zu passed=%zu refused=%zu why=\"%s\" first=\"%s\"",
-             s->conf->name, s->now->soa.serial, r->site_count, r->passed_count, r->refused_count, counts,
-             r->first.where);
+    count_refusals(r, before, counts);
+    log_info(before ? "rpz.targets" : "rpz.accepted",
+             "rpz=%s serial=%llu sites=%zu passed=%zu waiting=%zu refused=%zu why=\"%s\" first=\"%s\"",
+             s->conf->name, (unsigned long long)r->list.version, r->site_count, r->passed_count, r->waiting,
+             r->refused_count, counts, r->first.where);
 }
 
 static void set_metrics(const struct policies *p)
@@ -102,8 +112,25 @@ static void set_metrics(const struct policies *p)
 
 /* ---- changes ---- */
 
-/* Takes p; false, and all stays, if it could not be stored. */
-static bool offer(struct subscribed *s, struct policy_zone *p, int64_t now)
+/* The names that the zones believed lead to. */
+static void want_targets(struct policies *p)
+{
+    size_t count = 0, n = 0;
+    for (unsigned i = 0; i < p->count; i++)
+        count += p->zone[i].now ? p->zone[i].now->rules.target_count : 0;
+    const struct dns_name **names = calloc(count + 1, sizeof *names);
+    for (unsigned i = 0; names && i < p->count; i++) {
+        const struct policy_zone *z = p->zone[i].now;
+        for (size_t k = 0; z && k < z->rules.target_count; k++)
+            names[n++] = z->rules.targets[k];
+    }
+    if (p->targets && (!names || !targets_set(p->targets, names, n)))
+        log_error("rpz.no-targets", "text=\"out of memory: no CNAME's target is looked up\"");
+    free(names);
+}
+
+/* Takes p in the place of what is believed; false, and all stays, if it could not be stored. */
+static bool replace(struct subscribed *s, struct policy_zone *p, int64_t now)
 {
     s->next = p;
     bool stored = s->all->world.changed(s->all->world.self, now);
@@ -114,9 +141,44 @@ static bool offer(struct subscribed *s, struct policy_zone *p, int64_t now)
     }
     policy_free(&s->now);
     s->now = p;
-    s->expired = false;
-    accepted(s);
+    want_targets(s->all);
     return true;
+}
+
+static bool offer(struct subscribed *s, struct policy_zone *p, int64_t now)
+{
+    if (!replace(s, p, now))
+        return false;
+    s->expired = false;
+    s->told = (struct refusal){0};
+    metric_count(METRIC_RPZ_LOADED);
+    tell(s, &s->now->rules, NULL);
+    return true;
+}
+
+/* The same zone, now that more or other addresses are known. */
+static void judge_again(struct subscribed *s, int64_t now)
+{
+    const struct rpz_judge judge = judge_of(s, now);
+    struct rpz_rules before = s->now->rules;
+    struct records *records = records_copy(s->now->records);
+    struct policy_zone *p = records ? policy_new(records, &s->now->soa, &judge) : NULL;
+    if (!p)
+        return;
+    p->checked = s->now->checked;
+    if (replace(s, p, now))
+        tell(s, &s->now->rules, &before);
+}
+
+static void on_targets(void *self)
+{
+    struct policies *p = self;
+    int64_t now = clock_wall_ms() / 1000;
+    p->targets_changed = true;
+    for (unsigned i = 0; i < p->count; i++)
+        if (p->zone[i].now && p->zone[i].now->rules.target_count)
+            judge_again(&p->zone[i], now);
+    set_metrics(p);
 }
 
 static void read_file(struct subscribed *s, int64_t now)
@@ -262,6 +324,7 @@ void policies_free(struct policies **p)
         primary_free(&(*p)->zone[i].primary);
         policy_free(&(*p)->zone[i].now);
     }
+    targets_free(&(*p)->targets);
     free(*p);
     *p = NULL;
 }
@@ -276,12 +339,22 @@ static void warn_of(const struct conf_rpz *c)
                  "rpz=%s text=\"transfers are not signed: whoever is on the way can change them\"", c->name);
 }
 
+/* What was known before counts until it is looked up again: rules are not without addresses meanwhile. */
+static void start_targets(struct policies *p, struct store_txn *t)
+{
+    struct bytes saved;
+    p->targets = p->loop ? targets_new(p->loop, p->conf, on_targets, p) : NULL;
+    if (p->targets && state_get_policy(t, STATE_POLICY_ALL, STATE_POLICY_TARGETS, &saved) == STORE_OK)
+        targets_load(p->targets, saved);
+}
+
 void policies_start(struct policies *p, const struct policies_world *world, int64_t now)
 {
     struct store_txn *t;
     p->world = *world;
     if (p->count == 0 || store_read(world->store, &t) != STORE_OK)
         return;
+    start_targets(p, t);
     for (unsigned i = 0; i < p->count; i++) {
         struct subscribed *s = &p->zone[i];
         const struct rpz_judge judge = judge_of(s, now);
@@ -294,6 +367,7 @@ void policies_start(struct policies *p, const struct policies_world *world, int6
                      s->now->rules.site_count);
     }
     store_abort(t);
+    want_targets(p);
     set_metrics(p);
 }
 
@@ -324,11 +398,21 @@ bool policies_sources(struct policies *p, int64_t now, struct records *taken, st
     return true;
 }
 
-enum store_result policies_put(const struct policies *p, struct store_txn *t)
+static enum store_result put_targets(struct policies *p, struct store_txn *t)
+{
+    struct bytes saved = targets_save(p->targets);
+    enum store_result result =
+        saved.data ? state_put_policy(t, STATE_POLICY_ALL, STATE_POLICY_TARGETS, saved) : STORE_OK;
+    free((uint8_t *)(uintptr_t)saved.data);
+    p->targets_changed = false;
+    return result;
+}
+
+enum store_result policies_put(struct policies *p, struct store_txn *t)
 {
     enum store_result result = STORE_OK;
     for (unsigned i = 0; p && i < p->count && result == STORE_OK; i++)
         if (p->zone[i].next)
             result = policy_store(t, p->zone[i].conf->name, &p->zone[i].zone, p->zone[i].next);
-    return result;
+    return result == STORE_OK && p && p->targets_changed ? put_targets(p, t) : result;
 }

@@ -42,6 +42,6 @@ void policies_watch(const struct policies *p, struct feed_watch *watch);
 bool policies_sources(struct policies *p, int64_t now, struct records *taken, struct view_source *out,
                       size_t *count);
 /* Puts what changed. */
-enum store_result policies_put(const struct policies *p, struct store_txn *t);
+enum store_result policies_put(struct policies *p, struct store_txn *t);
 
 #endif

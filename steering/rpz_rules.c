@@ -25,6 +25,7 @@ struct rule {
     uint32_t ttl;
     uint16_t port;
     struct dns_name target; /* of its CNAME to another name */
+    bool waiting;           /* for that target's addresses */
 };
 
 struct maker {
@@ -146,7 +147,13 @@ static void take_target(struct maker *m, struct rule *r)
         return;
     }
     m->out->targets[m->out->target_count++] = keep_name(m, &r->target);
-    if (!m->judge->resolve || !m->judge->resolve(m->judge->self, &r->target, ip, &count) || count == 0)
+    bool known = m->judge->resolve && m->judge->resolve(m->judge->self, &r->target, ip, &count);
+    if (!known && m->judge->resolve) {
+        r->waiting = true;
+        m->out->waiting++;
+        return;
+    }
+    if (count == 0)
         no(m, r, REFUSAL_RPZ_TARGET);
     for (unsigned i = 0; i < count; i++)
         take_address(m, r, &ip[i]);
@@ -283,7 +290,7 @@ static void take_rule(struct maker *m, struct rule *r)
     for (size_t i = 0; i < r->count; i++)
         take_record(m, r, r->record[i]);
     if (r->v4_count + r->v6_count == 0) {
-        if (m->out->refused_count == refused)
+        if (m->out->refused_count == refused && !r->waiting)
             no(m, r, REFUSAL_RPZ_RECORD); /* HTTPS alone */
     } else if (m->out->site_count == RPZ_SITES_MAX)
         no(m, r, REFUSAL_TOO_MANY);

@@ -38,6 +38,7 @@ struct rpz_rules {
     size_t passed_count;
     const struct dns_name **targets; /* of CNAMEs: names whose addresses are wanted */
     size_t target_count;
+    size_t waiting;                /* of these: not known yet */
     size_t refused[REFUSAL_COUNT]; /* records and rules, by why */
     size_t refused_count;
     struct refusal first; /* one of them, for the log */

@@ -240,7 +240,7 @@ enum store_result state_each_seq(struct store_txn *t, const char *list,
     return store_each(t, key_bytes(&key), visit_seq, &walk);
 }
 
-static const char *const policy_names[] = {"zone", "checked"};
+static const char *const policy_names[] = {"zone", "checked", "targets"};
 
 enum store_result state_get_policy(struct store_txn *t, const char *name, enum state_policy item,
                                    struct bytes *value)

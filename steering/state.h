@@ -13,6 +13,7 @@
  *   list/<name>/seq/<domain>     struct state_seq: the highest seq ever accepted
  *   rpz/<name>/zone              a policy zone as it was accepted last (policy.h)
  *   rpz/<name>/checked           i64: when its primary last said that it is the newest
+ *   rpz/.all/targets             addresses of all policy zones' CNAMEs' targets (targets.h)
  *
  * The prober writes, everything an update changes in one transaction; workers and the command line read. */
 #ifndef POLYNYA_STEERING_STATE_H
@@ -66,7 +67,8 @@ enum store_result state_each_seq(struct store_txn *t, const char *list,
                                  bool (*each)(void *self, const char *domain, const struct state_seq *v),
                                  void *self);
 /* The same for what is kept of a policy zone. */
-enum state_policy { STATE_POLICY_ZONE, STATE_POLICY_CHECKED };
+enum state_policy { STATE_POLICY_ZONE, STATE_POLICY_CHECKED, STATE_POLICY_TARGETS };
+#define STATE_POLICY_ALL ".all" /* the name where it is of all together */
 enum store_result state_get_policy(struct store_txn *t, const char *name, enum state_policy item,
                                    struct bytes *value);
 enum store_result state_put_policy(struct store_txn *t, const char *name, enum state_policy item,

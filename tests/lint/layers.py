@@ -25,7 +25,7 @@ LAYERS = [
 
 # Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock. What belongs to
 # them and reads files is called ..._file.
-PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "addresses", "rpz", "registry", "view", "xfr"]
+PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "addresses", "rpz", "registry", "view", "xfr", "target_reply"]
 ROLES = ["feed", "prober", "registrar", "fleet"]
 IMPURE_INCLUDES = re.compile(r'"(resolver/|data/store/|data/base/clock|data/base/log)|<(ev|curl/|sys/socket|lmdb|hiredis)')
 IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", "rand", "arc4random", "RAND_bytes",
@@ -43,7 +43,7 @@ SINGLE_USERS = [
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
-    ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c"]),
+    ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c", "steering/targets.c"]),
     ("libmaxminddb", r"<maxminddb\.h>", r"MMDB_\w+", ["data/store/geoip.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]

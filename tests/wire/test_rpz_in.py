@@ -15,7 +15,7 @@ from lib.polynya import merge, run_cli, run_daemon
 from lib.ports import free_port
 from lib.process import wait_until
 from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, Primary, Signer, envelope
-from lib.upstream import answer
+from lib.upstream import answer, drop, nodata, nxdomain
 
 SIGNED, OTHER = "news.example", "other.example"
 TRUTH = "192.0.2.200"
@@ -59,6 +59,11 @@ def truth(upstream):
     return upstream
 
 
+def unprobed(*zones, **more):
+    """The config of policy zones whose mirrors are out in the world, where no test may go."""
+    return {"rpz": list(zones), "probe": {"mode": "off"}, **more}
+
+
 def rows(daemon):
     """{name: (serial, sites)} of the policy zones in force, as the daemon's own status has them."""
     return {r["name"]: (r["serial"], r["sites"]) for r in daemon.status()["steering"]["policy_zones"] if r["in_force"]}
@@ -81,8 +86,8 @@ def addresses(daemon, name, ca):
 
 def test_a_file_is_taken(make_polynya, truth, zone):
     """The prober runs for a policy zone alone, and what is not proved is not answered."""
-    daemon = make_polynya(truth, steering={"rpz": [zone.config()]})
-    daemon.program.wait_line(r"event=rpz\.accepted rpz=zone serial=1 sites=2 passed=0 refused=0 ")
+    daemon = make_polynya(truth, steering=unprobed(zone.config()))
+    daemon.program.wait_line(r"event=rpz\.accepted rpz=zone serial=1 sites=2 passed=0 waiting=0 refused=0 ")
     await_rows(daemon, zone=(1, 2))
     row, = daemon.status()["steering"]["policy_zones"]
     assert row["trust"] == "unsigned" and row["from"] == "file" and row["zone"] == ZONE
@@ -96,14 +101,14 @@ def daemon_ca(daemon):
 
 
 def test_a_changed_file_is_noticed(make_polynya, truth, zone):
-    daemon = make_polynya(truth, steering={"rpz": [zone.config()], "poll": "1h"})
+    daemon = make_polynya(truth, steering=unprobed(zone.config(), poll="1h"))
     await_rows(daemon, zone=(1, 2))
     zone.write(2, f"{OTHER} A 1.1.1.1\n")
     await_rows(daemon, zone=(2, 1))
 
 
 def test_a_bad_file_changes_nothing(make_polynya, truth, zone):
-    daemon = make_polynya(truth, steering={"rpz": [zone.config()], "poll": "1s"})
+    daemon = make_polynya(truth, steering=unprobed(zone.config(), poll="1s"))
     await_rows(daemon, zone=(1, 2))
     for text in (zone_text(2) + "nonsense\n", zone_text(2) + "stray.example. A 1.1.1.1\n", "", "$INCLUDE /etc/passwd\n"):
         before = int(daemon.metric('rpz_loads_total{result="refused"}'))
@@ -119,7 +124,7 @@ def test_a_bad_file_changes_nothing(make_polynya, truth, zone):
 
 
 def test_it_outlives_a_restart(make_polynya, truth, zone):
-    daemon = make_polynya(truth, steering={"rpz": [zone.config()]})
+    daemon = make_polynya(truth, steering=unprobed(zone.config()))
     await_rows(daemon, zone=(1, 2))
     daemon.stop()
     zone.path.unlink()
@@ -155,7 +160,7 @@ denied.example A 9.9.9.9
 https.example A 1.1.1.1
 https.example HTTPS 0 elsewhere.example.
 """)
-    daemon = make_polynya(truth, steering={"rpz": [zone.config()], "deny": ["9.9.9.0/24"]})
+    daemon = make_polynya(truth, steering=unprobed(zone.config(), deny=["9.9.9.0/24"]))
     await_rows(daemon, zone=(1, 2))
     wanted = {"special-use": 1, "rpz-record": 2, "rpz-action": 2, "rpz-wildcard": 1, "rpz-trigger": 1, "bad-name": 1,
               "public-suffix": 1, "denied": 1}
@@ -184,7 +189,7 @@ def test_an_earlier_zone_keeps_names_from_later_ones(make_polynya, truth, zone, 
     first = ZoneFile(tmp_path / "zones" / "first")
     first.write(5, f"{OTHER} CNAME rpz-passthru.\n*.below.example CNAME rpz-passthru.\n")
     zone.write(1, RULES + "a.b.below.example A 1.1.1.1\nbelow.example A 1.1.1.1\n")
-    daemon = make_polynya(truth, steering={"rpz": [first.config("first"), zone.config()]})
+    daemon = make_polynya(truth, steering=unprobed(first.config("first"), zone.config()))
     await_rows(daemon, first=(5, 0), zone=(1, 2))
 
 
@@ -278,6 +283,47 @@ def test_a_signed_lists_dead_mirror_is_no_policy_zones_chance(make_polynya, trut
     assert {r[0] for r in other.requests} == {OTHER}
 
 
+# --- CNAMEs
+
+TARGET = "mirror.example"
+
+
+def mirrors(daemon):
+    """{site: addresses} as the daemon's state has them."""
+    out = {}
+    for row in json.loads(run_cli("mirrors", "-c", daemon.file, "--json").stdout)["addresses"]:
+        out.setdefault(row["domain"], set()).add(row["address"])
+    return out
+
+
+def test_a_targets_addresses_are_looked_up(make_polynya, truth, zone):
+    """Behind CNAMEs of its own, too; and anew after a restart, before which those known hold."""
+    truth.script(TARGET, answer("CNAME cdn.example.", "cdn.example. A 1.1.1.7", "cdn.example. A 1.1.1.6"), type="A")
+    truth.script(TARGET, answer("CNAME cdn.example.", "cdn.example. AAAA 2620:fe::7"), type="AAAA")
+    zone.write(1, f"{OTHER} CNAME {TARGET}.\n")
+    daemon = make_polynya(truth, steering=unprobed(zone.config()))
+    daemon.program.wait_line(r"event=rpz\.accepted rpz=zone serial=1 sites=0 passed=0 waiting=1 refused=0 ")
+    await_rows(daemon, zone=(1, 1))
+    assert mirrors(daemon) == {OTHER: {"1.1.1.6", "1.1.1.7", "2620:fe::7"}}
+    daemon.stop()
+    for type in ("A", "AAAA"):
+        truth.script(TARGET, drop(), type=type)
+    daemon.start()
+    await_rows(daemon, zone=(1, 1))
+    assert mirrors(daemon) == {OTHER: {"1.1.1.6", "1.1.1.7", "2620:fe::7"}}
+
+
+def test_a_target_is_guarded(make_polynya, truth, zone):
+    truth.script(TARGET, answer("A 192.168.1.1"), type="A")
+    truth.script(TARGET, nodata(), type="AAAA")
+    truth.script("nowhere.example", nxdomain())
+    zone.write(1, f"{OTHER} CNAME {TARGET}.\nwww.{OTHER} CNAME nowhere.example.\n")
+    daemon = make_polynya(truth, steering=unprobed(zone.config()))
+    wait_until(lambda: refusals(daemon, "special-use") == 1 and refusals(daemon, "rpz-target") == 1, "both are refused")
+    assert rows(daemon) == {"zone": (1, 0)}
+    assert daemon.metric("rpz_rules_refused") == 2
+
+
 # --- transfers
 
 class Secret:
@@ -302,7 +348,7 @@ def test_a_primary_is_followed(make_polynya, truth, zone, secret, tmp_path, kind
     """AXFR first, then what changed, by IXFR, all of it signed."""
     with kind(tmp_path / "primary", zone=zone.path) as primary:
         primary.await_serial(1)
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(1, 2))
         assert daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=AXFR serial=1 ")
         zone.write(2, RULES + "third.example A 1.1.1.1\n")
@@ -320,7 +366,7 @@ def test_a_primary_is_followed(make_polynya, truth, zone, secret, tmp_path, kind
 def test_hmac_sha512(make_polynya, truth, secret):
     key = (KEY[0], "hmac-sha512", KEY[2])
     with FakePrimary(honest(key), key) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port, **{"tsig-algorithm": key[1]})]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port, **{"tsig-algorithm": key[1]})))
         await_rows(daemon, zone=(9, 1))
 
 
@@ -328,7 +374,7 @@ def test_a_wrong_key_has_its_own_reason(make_polynya, truth, zone, secret, tmp_p
     with Primary(tmp_path / "primary", zone=zone.path) as primary:
         primary.await_serial(1)
         secret.path.write_text("d3JvbmcgYnV0IGFzIGxvbmcgYXMgdGhlIG90aGVyIQ==")
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         wait_until(lambda: refusals(daemon, "tsig-signature"), "the secret is refused")
         assert rows(daemon) == {} and b'"rpz":"missing"' in daemon.admin("/health")[1]
         daemon.configure(merge(daemon.config, {"steering": {"rpz": [
@@ -349,7 +395,7 @@ def test_a_wrong_key_has_its_own_reason(make_polynya, truth, zone, secret, tmp_p
 def test_a_dead_primary_leaves_the_last_good_zone(make_polynya, truth, zone, secret, tmp_path):
     with Primary(tmp_path / "primary", zone=zone.path) as primary:
         primary.await_serial(1)
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(1, 2))
     wait_until(lambda: refusals(daemon, "not-fetched"), "the primary is gone")
     daemon.stop()
@@ -363,7 +409,7 @@ def test_a_zone_expires(make_polynya, truth, zone, secret, tmp_path):
     zone.put(zone_text(1, expire=3))
     with Primary(tmp_path / "primary", zone=zone.path) as primary:
         primary.await_serial(1)
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         daemon.expect_errors(r"event=rpz\.expired")
         await_rows(daemon, zone=(1, 2))
         primary.stop()
@@ -397,7 +443,7 @@ def honest(key=KEY, *transfer, serial=9, sign=True):
 
 def bad(make_polynya, truth, secret, answer, why, key=KEY, **fetch):
     with FakePrimary(answer, key) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)], "fetch": fetch})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port), fetch=fetch))
         wait_until(lambda: refusals(daemon, why), f"the transfer is refused: {why}")
         assert rows(daemon) == {}
         assert daemon.program.grep(rf"event=rpz\.refused rpz=zone why={why} ")
@@ -407,7 +453,7 @@ def bad(make_polynya, truth, secret, answer, why, key=KEY, **fetch):
 def test_unsigned_messages_between_signed_ones(make_polynya, truth, secret):
     many = [[SOA % 9]] + [[f"n{i}.example.{ZONE} A 1.1.1.1"] for i in range(99)] + [[SOA % 9]]
     with FakePrimary(honest(KEY, *many, sign=[True] + [False] * 99 + [True]), KEY) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(9, 99))
 
 
@@ -470,7 +516,7 @@ def test_a_primary_that_hangs_up(make_polynya, truth, secret):
 def test_a_serial_that_goes_back(make_polynya, truth, secret):
     serial = [9]
     with FakePrimary(lambda q: honest(serial=serial[0])(q), KEY) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(9, 1))
         serial[0] = 8
         wait_until(lambda: refusals(daemon, "rolled-back"), "an older zone")
@@ -487,7 +533,7 @@ def test_a_wrong_difference_is_asked_for_whole(make_polynya, truth, secret):
         gone = f"never-there.example.{ZONE} A 1.1.1.1"
         return honest(KEY, [SOA % 10, SOA % 9, gone, SOA % 10, SOA % 10], serial=10)(question)
     with FakePrimary(answer, KEY) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(9, 1))
         serial[0] = 10
         await_rows(daemon, zone=(10, 1))
@@ -503,7 +549,7 @@ def test_a_primary_without_ixfr(make_polynya, truth, secret):
             return [Signer(question, KEY)(envelope(question, rcode=dns.rcode.NOTIMP))]
         return honest(serial=serial[0])(question)
     with FakePrimary(answer, KEY) as primary:
-        daemon = make_polynya(truth, steering={"rpz": [secret.config(primary.port)]})
+        daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(9, 1))
         serial[0] = 10
         await_rows(daemon, zone=(10, 1))
