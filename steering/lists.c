@@ -335,7 +335,7 @@ static bool start_subscriptions(struct lists *l, int64_t now)
     }
     store_abort(judge.t);
     if (l->policies)
-        policies_start(l->policies, &(struct policies_world){l->store, l->guard, on_policy, l}, now);
+        policies_start(l->policies, &(struct policies_owner){l->store, l->guard, on_policy, l}, now);
     return true;
 }
 

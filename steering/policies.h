@@ -19,7 +19,7 @@ struct feed_watch;
 struct policies;
 
 /* What its owner has for it; borrowed. */
-struct policies_world {
+struct policies_owner {
     struct store *store;
     const struct guard *guard;
     /* A zone has changed: compiles and stores anew. False: it could not, and all stays as it was. */
@@ -31,7 +31,7 @@ struct policies_world {
 struct policies *policies_new(struct ev_loop *loop, const struct conf *conf);
 void policies_free(struct policies **p);
 /* Takes what the store remembers; calls nothing. */
-void policies_start(struct policies *p, const struct policies_world *world, int64_t now);
+void policies_start(struct policies *p, const struct policies_owner *owner, int64_t now);
 /* Reads zone files that changed since they were read last, and lets go of zones that have expired. */
 void policies_update(struct policies *p, int64_t now);
 void policies_watch(const struct policies *p, struct feed_watch *watch);
