@@ -12,7 +12,6 @@ from lib import doh
 from lib.lists import Publisher
 from lib.mirror import Mirror
 from lib.polynya import merge, run_cli, run_daemon
-from lib.ports import free_port
 from lib.process import wait_until
 from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, Primary, Signer, envelope
 from lib.upstream import answer, drop, nodata, nxdomain
@@ -114,7 +113,7 @@ def test_a_bad_file_changes_nothing(make_polynya, truth, zone):
         before = int(daemon.metric('rpz_loads_total{result="refused"}'))
         zone.put(text)
         wait_until(lambda: int(daemon.metric('rpz_loads_total{result="refused"}')) == before + 1, "the zone is refused")
-    assert daemon.program.grep(r'event=rpz\.refused rpz=zone why=bad-zone at="line 7: ')
+    daemon.program.wait_line(r'event=rpz\.refused rpz=zone why=bad-zone at="line 7: ')
     assert refusals(daemon, "bad-zone") == 4
     assert rows(daemon) == {"zone": (1, 2)}
     zone.path.unlink()
@@ -130,7 +129,7 @@ def test_it_outlives_a_restart(make_polynya, truth, zone):
     zone.path.unlink()
     daemon.start()
     await_rows(daemon, zone=(1, 2))
-    assert daemon.program.grep(r"event=rpz\.kept rpz=zone serial=1 sites=2")
+    daemon.program.wait_line(r"event=rpz\.kept rpz=zone serial=1 sites=2")
 
 
 def test_a_zone_that_is_no_longer_configured_is_forgotten(make_polynya, truth, zone, tmp_path):
@@ -208,7 +207,7 @@ def mirror(outlet):
     made = []
 
     def make(address, pair=outlet):
-        made.append(Mirror(address, free_port(address), pair))
+        made.append(Mirror(address, pair))
         return made[-1]
     yield make
     for m in made:
@@ -350,11 +349,11 @@ def test_a_primary_is_followed(make_polynya, truth, zone, secret, tmp_path, kind
         primary.await_serial(1)
         daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port)))
         await_rows(daemon, zone=(1, 2))
-        assert daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=AXFR serial=1 ")
+        daemon.program.wait_line(r"event=rpz\.transferred rpz=zone kind=AXFR serial=1 ")
         zone.write(2, RULES + "third.example A 1.1.1.1\n")
         primary.reload()
         await_rows(daemon, zone=(2, 3))
-        assert daemon.program.grep(r"event=rpz\.transferred rpz=zone kind=IXFR serial=2 ")
+        daemon.program.wait_line(r"event=rpz\.transferred rpz=zone kind=IXFR serial=2 ")
         zone.write(3, f"{OTHER} A 1.0.0.1\n")
         primary.reload()
         await_rows(daemon, zone=(3, 1))
@@ -385,7 +384,7 @@ def test_a_wrong_key_has_its_own_reason(make_polynya, truth, zone, secret, tmp_p
             {"name": "zone", "zone": ZONE, "primary": f"127.0.0.1:{primary.port}", "refresh-min": "1s"}]}}))
         daemon.reload()
         wait_until(lambda: refusals(daemon, "transfer-refused"), "nobody gets it without a key")
-        assert daemon.program.grep(r"event=rpz\.unsigned rpz=zone ")
+        daemon.program.wait_line(r"event=rpz\.unsigned rpz=zone ")
         secret.path.write_text(KEY[2])
         daemon.configure(merge(daemon.config, {"steering": {"rpz": [secret.config(primary.port)]}}))
         daemon.reload()
@@ -446,7 +445,7 @@ def bad(make_polynya, truth, secret, answer, why, key=KEY, **fetch):
         daemon = make_polynya(truth, steering=unprobed(secret.config(primary.port), fetch=fetch))
         wait_until(lambda: refusals(daemon, why), f"the transfer is refused: {why}")
         assert rows(daemon) == {}
-        assert daemon.program.grep(rf"event=rpz\.refused rpz=zone why={why} ")
+        daemon.program.wait_line(rf"event=rpz\.refused rpz=zone why={why} ")
     return daemon
 
 
