@@ -104,11 +104,12 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
         leave_sockets(w);
 }
 
+static const int stop_signals[] = {SIGTERM, SIGQUIT};
+
 static void watch_signals(struct worker *w)
 {
-    static const int signals[] = {SIGTERM, SIGQUIT};
-    for (int i = 0; i < 2; i++) {
-        ev_signal_init(&w->stop[i], on_stop, signals[i]);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
+        ev_signal_init(&w->stop[i], on_stop, stop_signals[i]);
         w->stop[i].data = w;
         ev_signal_start(w->loop, &w->stop[i]);
     }
@@ -232,8 +233,13 @@ static void worker_close(struct worker *w)
     admin_free(&w->metrics);
     admin_free(&w->control);
     page_fini(&w->page);
-    if (w->loop)
-        ev_loop_destroy(w->loop);
+    if (!w->loop)
+        return;
+    /* libev's handlers stay, and would write into the loop: told to stop once more, we are stopping anyway.
+     */
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        signal(stop_signals[i], SIG_IGN);
+    ev_loop_destroy(w->loop);
 }
 
 int worker_run(const struct worker_env *env)
