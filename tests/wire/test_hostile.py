@@ -138,14 +138,15 @@ def test_a_slow_client_is_given_up(hurried, ca, way):
 
 
 def test_half_open_handshakes_keep_nobody_out(make_polynya, upstream, ca):
-    daemon = make_polynya(upstream, limits={"handshakes": 200})
+    # Room for what arrives while a good client shakes hands, however busy the machine is.
+    daemon = make_polynya(upstream, limits={"handshakes": 800})
     target = Target(daemon, ca)
     with unharmed(daemon, ca), contextlib.ExitStack() as stack:
         for n in range(2000):
             sock = stack.enter_context(target.tcp(source=f"127.{66 + n // 250}.1.{n % 250 + 1}"))
             if n % 2:
                 sock.sendall(HELLO[:100])
-        wait_until(lambda: daemon.metric('connections_refused_total{limit="handshakes"}') >= 1800, "the oldest to go")
+        wait_until(lambda: daemon.metric('connections_refused_total{limit="handshakes"}') >= 1200, "the oldest to go")
         with doh.h2_tls(daemon.port, ca) as new:
             assert new.ask(doh.question("good.example")).dns.answer
 
