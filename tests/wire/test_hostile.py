@@ -27,8 +27,8 @@ def peak(pid):
 
 
 @contextlib.contextmanager
-def unharmed(daemon, ca, pause=0):
-    """A good client runs meanwhile; memory stays within its bounds, and comes back."""
+def unharmed(daemon, ca, pause=0.005):
+    """A good client runs meanwhile, below limits.connection-rate; memory stays within its bounds, and comes back."""
     pid = daemon.workers()[0]
     with Good(daemon, ca, pause=pause):
         wait_until(lambda: daemon.metric('requests_total{protocol="http2"}') > 4, "the good client")
