@@ -105,7 +105,7 @@ static void start_targets(struct policies *p, struct store_txn *t)
 {
     struct bytes saved;
     struct policy_world *w = &p->world;
-    w->targets = w->loop ? targets_new(w->loop, w->conf, on_targets, p) : NULL;
+    w->targets = w->loop && p->count ? targets_new(w->loop, w->conf, on_targets, p) : NULL;
     if (w->targets && state_get_policy(t, STATE_POLICY_ALL, STATE_POLICY_TARGETS, &saved) == STORE_OK)
         targets_load(w->targets, saved);
 }
