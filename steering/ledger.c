@@ -27,14 +27,35 @@ static void store_in(struct ledger *l, ev_tstamp after)
     ev_timer_start(l->loop, &l->due);
 }
 
+/* A walk over all: as often as the table is stored, not as often as an address changes. */
+static void count_states(const struct ledger *l)
+{
+    uint64_t count[HEALTH_DOWN + 1] = {0}, forced = 0;
+    for (uint32_t i = 0; i < l->addresses->count; i++) {
+        count[l->addresses->record[i].state]++;
+        forced += l->addresses->record[i].forced != HEALTH_NOT_FORCED;
+    }
+    metric_set(METRIC_ADDRESSES_UP, count[HEALTH_UP]);
+    metric_set(METRIC_ADDRESSES_DOWN, count[HEALTH_DOWN]);
+    metric_set(METRIC_ADDRESSES_UNKNOWN, count[HEALTH_UNKNOWN]);
+    metric_set(METRIC_ADDRESSES_FORCED, forced);
+}
+
 void ledger_store_now(struct ledger *l)
 {
     if (!l->addresses || !l->store)
         return;
+    count_states(l);
     l->addresses->head->stored = now_seconds();
     l->stored_at = ev_now(l->loop);
     l->dirty = !l->store(l->store_self, addresses_seal(l->addresses));
     store_in(l, l->dirty ? STORE_MIN : STORE_MAX);
+}
+
+void ledger_flush(struct ledger *l)
+{
+    if (l->dirty)
+        ledger_store_now(l);
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *w, int events)
@@ -67,20 +88,7 @@ void ledger_fini(struct ledger *l)
     override_free(&l->overrides);
 }
 
-/* Counting */
-
-static void count_states(const struct ledger *l)
-{
-    uint64_t count[HEALTH_DOWN + 1] = {0}, forced = 0;
-    for (uint32_t i = 0; i < l->addresses->count; i++) {
-        count[l->addresses->record[i].state]++;
-        forced += l->addresses->record[i].forced != HEALTH_NOT_FORCED;
-    }
-    metric_set(METRIC_ADDRESSES_UP, count[HEALTH_UP]);
-    metric_set(METRIC_ADDRESSES_DOWN, count[HEALTH_DOWN]);
-    metric_set(METRIC_ADDRESSES_UNKNOWN, count[HEALTH_UNKNOWN]);
-    metric_set(METRIC_ADDRESSES_FORCED, forced);
-}
+/* What results change */
 
 /* First results come in crowds, and say nothing new. */
 static void tell_change(const struct ledger *l, uint32_t i, enum health_state before)
@@ -105,10 +113,8 @@ void ledger_count(struct ledger *l, uint32_t i, bool success, enum probe_failure
     struct health_record *r = &l->addresses->record[i], before = *r;
     if (!success)
         r->failure = (uint8_t)failure;
-    if (health_count(r, success, now_seconds())) {
+    if (health_count(r, success, now_seconds()))
         tell_change(l, i, before.state);
-        count_states(l);
-    }
     before.checked = r->checked;
     if (memcmp(&before, r, sizeof before) != 0)
         mark_dirty(l);
@@ -137,7 +143,6 @@ void ledger_override(struct ledger *l, struct overrides *o)
     l->overrides = o;
     if (!l->addresses || override_apply(o, l->addresses->view, l->addresses->record) == 0)
         return;
-    count_states(l);
     mark_dirty(l);
 }
 

@@ -42,8 +42,9 @@ void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum hea
 void ledger_set_uplink(struct ledger *l, enum health_uplink state);
 /* Other rules than before; takes them. NULL: none. */
 void ledger_override(struct ledger *l, struct overrides *o);
-/* Stores it whether it has changed or not. */
+/* Stores it whether it has changed or not; or only what readers have not seen. */
 void ledger_store_now(struct ledger *l);
+void ledger_flush(struct ledger *l);
 
 /* What was stored before a restart: takes both. health may be NULL. */
 void ledger_restore(struct ledger *l, struct view *view, struct health *health, int64_t now);

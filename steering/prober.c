@@ -157,7 +157,7 @@ static void on_began(struct ev_loop *loop, ev_timer *w, int events)
     if (!rounds_began(p->rounds) && ev_now(loop) < p->started + FIRST_RESULTS_MAX)
         return;
     ev_timer_stop(loop, w);
-    ledger_store_now(&p->ledger);
+    ledger_flush(&p->ledger);
     p->ready(p->self);
 }
 

@@ -129,10 +129,8 @@ static void ask_canary(struct uplink *u, unsigned i)
 
 static void ask(struct uplink *u)
 {
-    struct link all;
     u->asked_at = clock_mono_ms();
-    link_move_all(&u->held, &all);
-    for (struct link *l; (l = link_take(&all));)
+    for (struct link *l; (l = link_take(&u->held));)
         link_append(&u->asked, l);
     for (unsigned i = 0; i < u->conf->steering.probe.canary_count && i < UPLINK_CANARIES_MAX; i++)
         ask_canary(u, i);
