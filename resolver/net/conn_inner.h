@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A connection's insides, for the files conn*.c alone: what it is, and what they do for each other.
  *
- * conn.c is what protocols ask of it, conn_end.c how it ends, conn_timer.c its timeouts, conn_io.c the socket
- * with or without TLS, conn_output.c and conn_input.c what leaves and what comes, conn_set.c all of them
- * together. Calls go from the later to the earlier. */
+ * conn.c is what protocols ask of it, conn_end.c how it ends, conn_timer.c its timeouts, conn_output.c
+ * and conn_input.c what leaves and what comes, conn_set.c all of them together. Calls go from the later to
+ * the earlier. */
 #ifndef POLYNYA_NET_CONN_INNER_H
 #define POLYNYA_NET_CONN_INNER_H
 
@@ -60,12 +60,6 @@ void conn_watch(struct conn *c, int events);
 void conn_run_timer(struct conn *c);
 void conn_timers_init(struct conn_set *set);
 void conn_timers_fini(struct conn_set *set);
-
-/* conn_io.c */
-enum tls_status conn_read(struct conn *c, uint8_t *buf, size_t cap, size_t *n);
-enum tls_status conn_write(struct conn *c, const uint8_t *data, size_t len, size_t *n);
-/* Could another read give more, now? n is what the last one gave of cap. */
-bool conn_has_more(const struct conn *c, size_t n, size_t cap);
 
 /* conn_output.c. Pulls and writes until the protocol is empty, the peer takes no more, or the budget is
  * spent. False: broken. */

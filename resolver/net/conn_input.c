@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "data/base/metric.h"
+#include "resolver/net/byte_io.h"
 #include "resolver/net/conn_inner.h"
 #include "resolver/net/proxy_v2.h"
 
@@ -151,6 +152,12 @@ static bool end_of_input(struct conn *c)
     return true;
 }
 
+/* Could another read give more, now? n is what the last one gave of cap. */
+static bool has_more(const struct conn *c, size_t n, size_t cap)
+{
+    return c->tls ? tls_pending(c->tls) : n == cap;
+}
+
 /* Reads until there is nothing more, the protocol wants no more, or the budget is spent. False: the
  * connection is to be dropped. */
 static bool read_some(struct conn *c)
@@ -163,7 +170,7 @@ static bool read_some(struct conn *c)
             break;
         }
         size_t n;
-        enum tls_status status = conn_read(c, c->set->in, sizeof c->set->in, &n);
+        enum tls_status status = byte_read(c->tls, c->io.fd, c->set->in, sizeof c->set->in, &n);
         c->unread = false;
         if (status == TLS_WANT_READ || status == TLS_WANT_WRITE)
             break;
@@ -172,7 +179,7 @@ static bool read_some(struct conn *c)
         if (status != TLS_DONE || !take_input(c, c->set->in, n))
             return false;
         budget -= n < budget ? n : budget;
-        c->unread = conn_has_more(c, n, sizeof c->set->in);
+        c->unread = has_more(c, n, sizeof c->set->in);
         if (!c->unread)
             break;
     }

@@ -2,6 +2,7 @@
 /* What leaves a connection: see conn_inner.h. */
 #include <stdlib.h>
 
+#include "resolver/net/byte_io.h"
 #include "resolver/net/conn_inner.h"
 
 static void keep(struct conn *c, const uint8_t *data, size_t len)
@@ -22,7 +23,7 @@ static bool write_some(struct conn *c, uint8_t *data, size_t *len, size_t least,
     enum tls_status status = TLS_DONE;
     while (*len - off > least && *budget && status == TLS_DONE) {
         size_t n, want = *len - off < CONN_RECORD ? *len - off : CONN_RECORD;
-        status = conn_write(c, data + off, want, &n);
+        status = byte_write(c->tls, c->io.fd, data + off, want, &n);
         off += n;
         c->written += n;
         *budget -= n < *budget ? n : *budget;

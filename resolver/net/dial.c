@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "resolver/net/byte_io.h"
+
 static const struct {
     const char *name, *text;
 } ends[DIAL_ENDS] = {
@@ -155,31 +157,14 @@ void dial_close(struct dial *d)
     d->state = DIAL_SHUT;
 }
 
-static enum tls_status status_of(ssize_t n, enum tls_status again)
-{
-    if (n > 0)
-        return TLS_DONE;
-    if (n == 0)
-        return TLS_CLOSED;
-    return errno == EAGAIN || errno == EINTR ? again : TLS_ERROR;
-}
-
 enum tls_status dial_read(struct dial *d, void *buf, size_t cap, size_t *n)
 {
-    if (d->tls)
-        return tls_read(d->tls, buf, cap, n);
-    ssize_t got = recv(d->io.fd, buf, cap, 0);
-    *n = got > 0 ? (size_t)got : 0;
-    return status_of(got, TLS_WANT_READ);
+    return byte_read(d->tls, d->io.fd, buf, cap, n);
 }
 
 enum tls_status dial_write(struct dial *d, const void *buf, size_t len, size_t *n)
 {
-    if (d->tls)
-        return tls_write(d->tls, buf, len, n);
-    ssize_t sent = send(d->io.fd, buf, len, MSG_NOSIGNAL);
-    *n = sent > 0 ? (size_t)sent : 0;
-    return status_of(sent, TLS_WANT_WRITE);
+    return byte_write(d->tls, d->io.fd, buf, len, n);
 }
 
 void dial_want_write(struct dial *d, bool want)
