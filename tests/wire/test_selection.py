@@ -8,16 +8,9 @@ import dns.rcode
 import pytest
 
 from lib import doh
+from lib.doh import ask_all
 from lib.process import wait_until
-from lib.upstream import Gate, answer, delay, drop, fail, forge, hold
-
-PATIENT = {"try-timeout": "5s", "total-timeout": "10s", "answer-timeout": "1400ms", "failure-max": "1s"}
-
-
-def ask_all(c, prefix, count):
-    for i in range(count):
-        reply = c.ask(doh.question(f"{prefix}{i}.example"))
-        assert reply.dns.rcode() == 0 and reply.dns.answer, f"{prefix}{i}: {reply.dns}"
+from lib.upstream import PATIENT, Gate, answer, delay, drop, fail, forge, hold
 
 
 def half_lost():

@@ -4,12 +4,12 @@ import dns.rcode
 import pytest
 
 from lib import doh
+from lib.doh import ask_all, refused
 from lib.fake_doh import FakeDoh
 from lib.fake_dot import pin_of
 from lib.process import wait_until
-from lib.upstream import Gate, answer, close_midway, drop, fail, hold
+from lib.upstream import PATIENT, Gate, answer, close_midway, drop, fail, hold
 
-PATIENT = {"try-timeout": "5s", "total-timeout": "10s", "answer-timeout": "1400ms", "failure-max": "1s"}
 NAME = "doh.example.net"
 
 
@@ -38,17 +38,6 @@ def make_client(make_polynya, authority):
         up = {"servers": [s.server(protocol="https", **how) for s in servers], **PATIENT}
         return make_polynya(upstream={**up, **changes.pop("upstream", {})}, **changes)
     return make
-
-
-def ask_all(c, prefix, count):
-    for i in range(count):
-        reply = c.ask(doh.question(f"{prefix}{i}.example"))
-        assert reply.dns.rcode() == 0 and reply.dns.answer, f"{prefix}{i}: {reply.dns}"
-
-
-def refused(c, name):
-    reply = c.ask(doh.question(name, edns=True))
-    return reply.dns.rcode() == dns.rcode.SERVFAIL and not reply.dns.answer
 
 
 def test_what_is_sent(make_client, make_doh, ca):

@@ -13,15 +13,15 @@ import dns.rcode
 import pytest
 
 from lib import doh
+from lib.doh import ask_all, refused
 from lib.certs import Authority, Pair
 from lib.fake_dot import FakeDot, answer_with_keepalive, pin_of
 from lib.polynya import DAEMON
 from lib.ports import free_port
 from lib.process import Program, wait_until
 from lib.tools import run
-from lib.upstream import Gate, answer, close_midway, drop, fail, hold
+from lib.upstream import PATIENT, Gate, answer, close_midway, drop, fail, hold
 
-PATIENT = {"try-timeout": "5s", "total-timeout": "10s", "answer-timeout": "1400ms", "failure-max": "1s"}
 NAME = "dns.example.net"
 
 
@@ -57,17 +57,6 @@ def make_client(make_polynya, authority):
         up = {"servers": [s.server(**how) if isinstance(s, FakeDot) else s.server() for s in servers], **PATIENT}
         return make_polynya(upstream={**up, **changes.pop("upstream", {})}, **changes)
     return make
-
-
-def ask_all(c, prefix, count):
-    for i in range(count):
-        reply = c.ask(doh.question(f"{prefix}{i}.example"))
-        assert reply.dns.rcode() == 0 and reply.dns.answer, f"{prefix}{i}: {reply.dns}"
-
-
-def refused(c, name):
-    reply = c.ask(doh.question(name, edns=True))
-    return reply.dns.rcode() == dns.rcode.SERVFAIL and not reply.dns.answer
 
 
 # --- who is believed

@@ -12,6 +12,7 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.name
+import dns.rcode
 import h2.config
 import h2.connection
 import h2.events
@@ -322,6 +323,19 @@ class _Kept:
 
 def wire(message):
     return message if isinstance(message, (bytes, bytearray)) else message.to_wire()
+
+
+def ask_all(c, prefix, count):
+    """Names of which each must be answered well."""
+    for i in range(count):
+        reply = c.ask(question(f"{prefix}{i}.example"))
+        assert reply.dns.rcode() == 0 and reply.dns.answer, f"{prefix}{i}: {reply.dns}"
+
+
+def refused(c, name):
+    """Is the name SERVFAIL?"""
+    reply = c.ask(question(name, edns=True))
+    return reply.dns.rcode() == dns.rcode.SERVFAIL and not reply.dns.answer
 
 
 def h2_tls(port, ca, **how):

@@ -27,6 +27,9 @@ import dns.rrset
 from .ports import free_port
 from .process import PATIENCE
 
+# Settings under `upstream` where a try takes longer than a reader is kept waiting: only another server can have answered.
+PATIENT = {"try-timeout": "5s", "total-timeout": "10s", "answer-timeout": "1400ms", "failure-max": "1s"}
+
 
 @dataclass
 class Seen:
