@@ -2,22 +2,15 @@
 /* Addresses of CNAMEs' targets: see targets.h. */
 #include "steering/targets.h"
 
-#include <ares.h>
 #include <ev.h>
 #include <stdlib.h>
 
 #include "data/base/clock.h"
 #include "data/base/log.h"
 #include "data/dns/msg.h"
+#include "steering/stub.h"
 
-enum {
-    WINDOW = 32,
-    TRY_MS = 1500,
-    TRIES = 3,
-    PATIENCE_MS = 5000,
-    SERVERS_MAX = 32,
-    SOCKETS_MAX = 2 * SERVERS_MAX
-};
+enum { WINDOW = 32, TRY_MS = 1500, TRIES = 3, PATIENCE_MS = 5000, SOCKETS_MAX = 2 * STUB_SERVERS_MAX };
 /* Seconds between two looks at what is due, and at what c-ares waits for. */
 #define TICK 0.2
 
@@ -45,8 +38,7 @@ struct question {
 
 struct targets {
     struct ev_loop *loop;
-    ares_channel channel;
-    bool open;
+    ares_channel channel; /* NULL: it could not be opened */
     void (*changed)(void *self);
     void *self;
     struct target *target; /* sorted by name */
@@ -221,42 +213,33 @@ static void on_state(void *self, ares_socket_t fd, int readable, int writable)
     ev_io_start(t->loop, w);
 }
 
-static bool set_servers(struct targets *t, const struct conf *conf)
+/* Those that are asked in clear for every name. */
+static unsigned list_servers(const struct conf *conf, union sock_addr out[STUB_SERVERS_MAX])
 {
-    struct ares_addr_port_node node[SERVERS_MAX] = {0};
     unsigned n = 0;
-    for (unsigned i = 0; i < conf->upstream.count && n < SERVERS_MAX; i++) {
+    for (unsigned i = 0; i < conf->upstream.count && n < STUB_SERVERS_MAX; i++) {
         const struct conf_server *s = &conf->upstream.servers[i];
-        struct ip ip = sock_addr_ip(&s->address);
-        if (s->protocol != CONF_UDP || s->group || ip.len == 0)
-            continue;
-        node[n].family = ip.len == 4 ? AF_INET : AF_INET6;
-        memcpy(&node[n].addr, ip.addr, ip.len);
-        node[n].udp_port = node[n].tcp_port = sock_addr_port(&s->address);
-        if (n > 0)
-            node[n - 1].next = &node[n];
-        n++;
+        if (s->protocol == CONF_UDP && !s->group && sock_addr_ip(&s->address).len)
+            out[n++] = s->address;
     }
-    return n == 0 || ares_set_servers_ports(t->channel, node) == ARES_SUCCESS;
+    return n;
 }
 
 static bool open_channel(struct targets *t, const struct conf *conf)
 {
-    struct ares_options o = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
-                             .timeout = TRY_MS,
+    union sock_addr servers[STUB_SERVERS_MAX];
+    struct stub_options o = {.try_ms = TRY_MS,
                              .tries = TRIES,
-                             .ednspsz = 1232,
-                             .sock_state_cb = on_state,
-                             .sock_state_cb_data = t};
-    int mask =
-        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
+                             .on_state = on_state,
+                             .self = t,
+                             .servers = servers,
+                             .server_count = list_servers(conf, servers)};
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return false;
-    int status = ares_init_options(&t->channel, &o, mask);
-    if (status != ARES_SUCCESS)
-        ares_library_cleanup();
-    t->open = status == ARES_SUCCESS;
-    return t->open && set_servers(t, conf);
+    if (stub_open(&o, &t->channel) == ARES_SUCCESS)
+        return true;
+    ares_library_cleanup();
+    return false;
 }
 
 /* ---- the whole ---- */
@@ -285,7 +268,7 @@ void targets_free(struct targets **t)
 {
     if (!*t)
         return;
-    if ((*t)->open) {
+    if ((*t)->channel) {
         ares_destroy((*t)->channel);
         ares_library_cleanup();
     }

@@ -3,7 +3,6 @@
  * parser. A window of questions is under way at a time, and all of them end with the time given. */
 #include "steering/cli/copies.h"
 
-#include <ares.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,8 +11,9 @@
 
 #include "data/base/clock.h"
 #include "data/dns/rr.h"
+#include "steering/stub.h"
 
-enum { TYPES = 3, WINDOW = 64, TRY_MS = 1000, TRIES = 2, UDP_SIZE = 1232, LINES_MAX = 256 << 10 };
+enum { TYPES = 3, WINDOW = 64, TRY_MS = 1000, TRIES = 2, LINES_MAX = 256 << 10 };
 
 static const uint16_t types[TYPES] = {DNS_MX, DNS_TXT, DNS_CAA};
 
@@ -131,30 +131,12 @@ static void wait_and_process(struct fetch *f, int64_t until)
                             fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
 }
 
-static bool set_servers(struct fetch *f, const struct copies *how)
-{
-    struct ares_addr_port_node node[COPIES_SERVERS_MAX] = {0};
-    for (unsigned i = 0; i < how->count; i++) {
-        struct ip ip = sock_addr_ip(&how->server[i]);
-        node[i].family = ip.len == 4 ? AF_INET : AF_INET6;
-        memcpy(&node[i].addr, ip.addr, ip.len);
-        node[i].udp_port = node[i].tcp_port = sock_addr_port(&how->server[i]);
-        node[i].next = i + 1 < how->count ? &node[i + 1] : NULL;
-    }
-    return !how->count || ares_set_servers_ports(f->channel, node) == ARES_SUCCESS;
-}
-
 static bool open_channel(struct fetch *f, const struct copies *how)
 {
-    struct ares_options o = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
-                             .timeout = TRY_MS,
-                             .tries = TRIES,
-                             .ednspsz = UDP_SIZE};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ;
-    int status = ares_init_options(&f->channel, &o, mask);
-    if (status != ARES_SUCCESS)
-        return cli_fail("cannot ask a resolver: %s", ares_strerror(status)), false;
-    return set_servers(f, how) || !cli_fail("cannot ask these resolvers");
+    struct stub_options o = {
+        .try_ms = TRY_MS, .tries = TRIES, .servers = how->server, .server_count = how->count};
+    int status = stub_open(&o, &f->channel);
+    return status == ARES_SUCCESS || (cli_fail("cannot ask a resolver: %s", ares_strerror(status)), false);
 }
 
 static bool make_questions(struct fetch *f, struct rpz_zone *zone)

@@ -43,7 +43,7 @@ SINGLE_USERS = [
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
-    ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c", "steering/targets.c"]),
+    ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c", "steering/stub.c", "steering/stub.h", "steering/targets.c"]),
     ("libmaxminddb", r"<maxminddb\.h>", r"MMDB_\w+", ["data/store/geoip.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]
