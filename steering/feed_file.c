@@ -130,6 +130,16 @@ void feed_watch_fini(struct feed_watch *w)
     w->fd = -1;
 }
 
+/* Watches the folder that path stands in; cuts path to it. */
+static void watch_above(const struct feed_watch *w, char *path, uint32_t events)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return;
+    slash[slash == path] = '\0';
+    inotify_add_watch(w->fd, path, events | IN_ONLYDIR | IN_MASK_ADD);
+}
+
 void feed_watch_folder(struct feed_watch *w, const char *url)
 {
     char path[FEED_PATH_MAX];
@@ -139,24 +149,15 @@ void feed_watch_folder(struct feed_watch *w, const char *url)
     inotify_add_watch(w->fd, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
     /* The folder above tells when this one, or a link in its place, is made or replaced. */
     path[folder.len] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        return;
-    slash[slash == path] = '\0';
-    inotify_add_watch(w->fd, path, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD);
+    watch_above(w, path, IN_MOVED_TO | IN_CREATE);
 }
 
 void feed_watch_file(struct feed_watch *w, const char *path)
 {
-    char folder[FEED_PATH_MAX];
-    int n = snprintf(folder, sizeof folder, "%s", path);
-    char *slash = n > 0 && n < FEED_PATH_MAX ? strrchr(folder, '/') : NULL;
-    if (w->fd < 0 || !slash)
-        return;
-    slash[slash == folder] = '\0';
-    inotify_add_watch(w->fd, folder,
-                      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR |
-                          IN_MASK_ADD);
+    char copy[FEED_PATH_MAX];
+    int n = snprintf(copy, sizeof copy, "%s", path);
+    if (w->fd >= 0 && n > 0 && n < FEED_PATH_MAX)
+        watch_above(w, copy, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE);
 }
 
 void feed_watch_drain(struct feed_watch *w)
