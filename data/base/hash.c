@@ -2,9 +2,9 @@
 /* SipHash and randomness: see hash.h. The random buffer is per process: a fork empties it. */
 #include "data/base/hash.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 static inline uint64_t rotl(uint64_t v, unsigned n)
 {
@@ -64,18 +64,26 @@ void random_fill(void *out, size_t len)
     }
 }
 
+static uint32_t drawn[64];
+static unsigned drawn_left;
+
+/* What the parent may still hand out is not the child's. */
+static void forget_drawn(void)
+{
+    drawn_left = 0;
+}
+
 static uint32_t random_u32(void)
 {
-    static uint32_t pool[64];
-    static unsigned left;
-    static pid_t owner;
-    if (left == 0 || owner != getpid()) {
-        random_fill(pool, sizeof pool);
-        left = sizeof pool / sizeof *pool;
-        owner = getpid();
+    static bool watched;
+    if (!watched)
+        watched = pthread_atfork(NULL, NULL, forget_drawn) == 0;
+    if (drawn_left == 0) {
+        random_fill(drawn, sizeof drawn);
+        drawn_left = watched ? sizeof drawn / sizeof *drawn : 1;
     }
-    uint32_t v = pool[--left];
-    pool[left] = 0;
+    uint32_t v = drawn[--drawn_left];
+    drawn[drawn_left] = 0;
     return v;
 }
 

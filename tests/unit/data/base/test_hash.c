@@ -3,6 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "data/base/hash.h"
@@ -45,12 +48,37 @@ static void random_fills_all(void **state)
     assert_memory_not_equal(a + 568, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
 }
 
+static void a_child_draws_its_own(void **state)
+{
+    (void)state;
+    uint32_t ours[8], theirs[8];
+    int out[2];
+    random_below(1000); /* some more are drawn already */
+    assert_int_equal(pipe(out), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 8; i++)
+            theirs[i] = random_below(UINT32_MAX);
+        _exit(write(out[1], theirs, sizeof theirs) != sizeof theirs);
+    }
+    for (int i = 0; i < 8; i++)
+        ours[i] = random_below(UINT32_MAX);
+    assert_int_equal(read(out[0], theirs, sizeof theirs), sizeof theirs);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_memory_not_equal(ours, theirs, sizeof ours);
+    close(out[0]);
+    close(out[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_the_reference),
         cmocka_unit_test(random_stays_below),
         cmocka_unit_test(random_fills_all),
+        cmocka_unit_test(a_child_draws_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
