@@ -209,43 +209,94 @@ static struct udp_socket *draw(struct udp *u, const union sock_addr *server, uin
     return *slot = s;
 }
 
-/* An error may have been told that those before have earned: they shall know, and this one is sent again. */
-static int send_from(struct udp_socket *s, struct bytes message)
+/* Whether a query before q has been sent from the same socket and waits. */
+static bool is_first(const struct udp_socket *s, const struct udp_query *q)
 {
-    if (send(s->io.fd, message.data, message.len, 0) >= 0)
+    const struct udp_query *first = holder_of(s->queries.next, struct udp_query, link);
+    return first == q || first->out;
+}
+
+/* An error may have been told that those before have earned: they shall know, and this one is sent again. */
+static int send_from(struct udp_socket *s, const struct udp_query *q, const struct udp_message *m)
+{
+    if (send(s->io.fd, m->data, m->len, 0) >= 0)
         return 0;
     int error = errno;
-    if (link_empty(&s->queries))
+    retire(s);
+    if (is_first(s, q))
         return error;
     s->error = error;
-    retire(s);
     ev_feed_event(s->udp->loop, &s->io, EV_READ);
-    return send(s->io.fd, message.data, message.len, 0) >= 0 ? 0 : errno;
+    return send(s->io.fd, m->data, m->len, 0) >= 0 ? 0 : errno;
+}
+
+static void send_waiting(struct udp_message *m)
+{
+    struct udp_query *q = m->query;
+    if (!q)
+        return;
+    int error = send_from(q->socket, q, m);
+    m->query = NULL;
+    q->out = NULL;
+    if (error)
+        q->failed(q, error);
+}
+
+/* One that failed may be asked again at once, and find the batch full: this is called again then, and goes on
+ * where it was. */
+static void flush(struct udp *u)
+{
+    while (u->sent < u->waiting)
+        send_waiting(&u->out[u->sent++]);
+    u->sent = u->waiting = 0;
+}
+
+static void on_flush(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+{
+    (void)loop, (void)events;
+    flush(holder_of(prepare, struct udp, flush));
+}
+
+void udp_init(struct udp *u, struct ev_loop *loop, unsigned max)
+{
+    u->loop = loop;
+    u->max = max;
+    ev_prepare_init(&u->flush, on_flush);
+    ev_set_priority(&u->flush, EV_MINPRI);
+}
+
+void udp_fini(struct udp *u)
+{
+    ev_clear_pending(u->loop, &u->flush);
 }
 
 int udp_send(struct udp *u, struct udp_query *q, const union sock_addr *server, struct bytes message)
 {
     if (u->open >= u->max)
         return EMFILE;
+    if (u->waiting == UDP_BATCH)
+        flush(u);
     q->id = get_u16(message.data);
     struct udp_socket *s = draw(u, server, q->id);
     if (!s)
         return errno;
-    int error = send_from(s, message);
-    if (error) {
-        release(s);
-        return error;
-    }
     s->sent[s->uses++] = q->id;
     q->socket = s;
+    q->out = &u->out[u->waiting++];
+    q->out->query = q;
+    q->out->len = message.len;
+    memcpy(q->out->data, message.data, message.len);
     link_append(&s->queries, &q->link);
     u->open++;
+    ev_feed_event(u->loop, &u->flush, EV_PREPARE);
     return 0;
 }
 
 void udp_close(struct udp_query *q)
 {
     struct udp_socket *s = q->socket;
+    if (q->out)
+        q->out->query = NULL;
     link_remove(&q->link);
     s->udp->open--;
     release(s);

@@ -25,8 +25,7 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, con
     if (!u)
         return NULL;
     struct exchange *x = &u->exchange;
-    x->env.udp.loop = loop;
-    x->env.udp.max = conf->upstream.lookups;
+    udp_init(&x->env.udp, loop, conf->upstream.lookups);
     x->tries = bounded(conf->upstream.tries, 1, EXCHANGE_TRIES_MAX);
     x->try_timeout = (int64_t)conf->upstream.try_timeout;
     x->total_timeout = (int64_t)conf->upstream.total_timeout;
@@ -48,6 +47,7 @@ void upstream_free(struct upstream **u)
     struct exchange *x = &(*u)->exchange;
     (*u)->closing = true;
     exchange_end_all(x, REASON_UPSTREAM_DEAD);
+    udp_fini(&x->env.udp);
     roster_fini(&(*u)->roster);
     free(*u);
     *u = NULL;

@@ -39,13 +39,12 @@ static int setup(void **state)
             (struct path){.srtt = 8 + (unsigned)i, .var = VARIES, .replied = clock_mono_ms()};
         b->group.server[b->group.count++] = &b->server[i];
     }
-    b->exchange.env.udp.loop = b->loop;
+    udp_init(&b->exchange.env.udp, b->loop, 100);
     b->exchange.servers = b->server;
     b->exchange.server_count = 2;
     b->exchange.tries = 4;
     b->exchange.try_timeout = 5000;
     b->exchange.total_timeout = 15000;
-    b->exchange.env.udp.max = 100;
     link_init(&b->exchange.lookups);
     link_init(&b->exchange.env.late);
     *state = b;
@@ -60,6 +59,7 @@ static int teardown(void **state)
         stream_free(&b->server[i].stream);
         fake_fini(&b->fake[i]);
     }
+    udp_fini(&b->exchange.env.udp);
     ev_loop_destroy(b->loop);
     test_free(b);
     return 0;

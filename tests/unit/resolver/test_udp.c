@@ -14,13 +14,14 @@
 #include "data/base/metric.h"
 #include "resolver/udp.h"
 
-enum { MANY = 400, LEAST = 12 };
+enum { MANY = 400, LEAST = 12, AGAIN = 200 };
 
 struct asker {
     struct udp_query q;
     unsigned replies, failures;
     bool keep; /* does not close when it gets a reply */
     bool open;
+    struct scene *again; /* asked anew as asker AGAIN further on when it fails */
 };
 
 struct scene {
@@ -54,20 +55,23 @@ static void on_reply(struct udp_query *q, uint8_t *reply, size_t len)
         close_asker(a);
 }
 
+static int ask(struct scene *s, unsigned i, uint16_t id);
+
 static void on_failed(struct udp_query *q, int error)
 {
     struct asker *a = asker_of(q);
-    assert_int_equal(error, ECONNREFUSED);
+    assert_int_equal(error, a->again ? EPIPE : ECONNREFUSED);
     a->failures++;
     close_asker(a);
+    if (a->again)
+        assert_int_equal(ask(a->again, (unsigned)(a - a->again->asker) + AGAIN, q->id), 0);
 }
 
 static int setup(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    s->udp.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-    s->udp.max = MANY;
+    udp_init(&s->udp, ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL), MANY);
     s->server.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     socklen_t len = sizeof s->server.in;
@@ -91,6 +95,7 @@ static int teardown(void **state)
             assert_null(s->udp.pool[i].socket[k]);
     if (s->fd >= 0)
         close(s->fd);
+    udp_fini(&s->udp);
     ev_loop_destroy(s->udp.loop);
     free(s);
     return 0;
@@ -106,9 +111,10 @@ static int ask(struct scene *s, unsigned i, uint16_t id)
     return error;
 }
 
-/* Takes what has come to the server; by order of coming, not of asking. */
+/* Takes what has come to the server by the end of the turn; by order of coming, not of asking. */
 static void take(struct scene *s)
 {
+    ev_run(s->udp.loop, EVRUN_NOWAIT);
     uint8_t message[64];
     socklen_t len = sizeof s->from[0];
     while (s->seen < MANY &&
@@ -236,6 +242,47 @@ static void a_closed_port_fails_all_who_wait(void **state)
     assert_int_equal(s->asker[one].failures + s->asker[other].failures, s->asker[one].failures * 2);
 }
 
+static void what_is_asked_in_a_turn_goes_at_its_end(void **state)
+{
+    struct scene *s = *state;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(ask(s, i, (uint16_t)i), 0);
+    uint8_t message[64];
+    assert_int_equal(recv(s->fd, message, sizeof message, 0), -1);
+    close_asker(&s->asker[3]); /* nobody waits for it any more */
+    take(s);
+    assert_int_equal(s->seen, 9);
+}
+
+/* As if the network had gone after they were made. */
+static void shut_all_sockets_to(const union sock_addr *server)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        union sock_addr peer = {0};
+        socklen_t len = sizeof peer;
+        if (getpeername(fd, &peer.sa, &len) == 0 && sock_addr_equal(&peer, server))
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    }
+}
+
+static void what_cannot_be_sent_may_be_asked_anew_at_once(void **state)
+{
+    struct scene *s = *state;
+    for (unsigned i = 0; i < UDP_BATCH; i++) {
+        assert_int_equal(ask(s, i, (uint16_t)i), 0);
+        s->asker[i].again = s;
+    }
+    shut_all_sockets_to(&s->server);
+    turn(s);
+    take(s);
+    assert_int_equal(s->seen, UDP_BATCH);
+    for (unsigned i = 0; i < UDP_BATCH; i++) {
+        assert_int_equal(s->asker[i].failures, 1);
+        assert_int_equal(s->asker[i + AGAIN].failures, 0);
+        assert_true(s->asker[i + AGAIN].open);
+    }
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -246,6 +293,8 @@ int main(void)
         T(no_more_than_may_be_open),
         T(a_foreign_id_goes_to_the_oldest_and_a_late_one_to_nobody),
         T(a_closed_port_fails_all_who_wait),
+        T(what_is_asked_in_a_turn_goes_at_its_end),
+        T(what_cannot_be_sent_may_be_asked_anew_at_once),
     };
     return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
 }
