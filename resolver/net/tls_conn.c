@@ -35,11 +35,17 @@ static int socket_read(BIO *bio, char *buf, int cap)
     return (int)n;
 }
 
+/* A ticket is urgent to nobody: it goes with what is sent next, or when the kernel has waited long enough. */
+static bool sends_ticket(const struct tls_conn *c)
+{
+    return SSL_get_state(c->ssl) == TLS_ST_SW_SESSION_TICKET && SSL_version(c->ssl) == TLS1_3_VERSION;
+}
+
 static int socket_write(BIO *bio, const char *data, int len)
 {
     struct tls_conn *c = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t n = send(c->fd, data, (size_t)len, MSG_NOSIGNAL);
+    ssize_t n = send(c->fd, data, (size_t)len, MSG_NOSIGNAL | (sends_ticket(c) ? MSG_MORE : 0));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         BIO_set_retry_write(bio);
     return (int)n;
