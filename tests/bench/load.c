@@ -531,7 +531,7 @@ int main(int argc, char **argv)
     SSL_CTX_set_alpn_protos(ctx, (const uint8_t *)"\2h2", 3);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set1_groups_list(ctx, "P-256"); /* all have it: nobody is asked for another */
+    SSL_CTX_set1_groups_list(ctx, "X25519:P-256"); /* in the order, and with the key share, of all browsers */
     SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256");
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     for (size_t i = 0; argc > 3 && i < sizeof kinds / sizeof *kinds; i++)
