@@ -16,8 +16,9 @@ HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fP
            $(if $(SAN),,-D_FORTIFY_SOURCE=3)
 comma   := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+KEEP     := -DPOLYNYA_POOL_KEPT=$(if $(SAN),0,512)
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(KEEP) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
 LDFLAGS ?=
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBS    := -lldns -lnghttp2 -lssl -lcrypto -lev -llmdb -lcyaml -lyaml -ljansson -lcurl -lpsl -lmaxminddb -lidn2 -lcares -lsystemd -lseccomp -lm
@@ -104,7 +105,7 @@ replay: $(FUZZ:%=$B/replay/%)
 FUZZ_SECONDS ?= 60
 build/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out resolver/main.c,$(SRC))
 	@mkdir -p $(@D)
-	clang -std=c17 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	clang -std=c17 -D_GNU_SOURCE -DPOLYNYA_POOL_KEPT=0 -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -Wno-everything -o $@ $^ $(LIBS)
 fuzz-%: fuzz-deps build/fuzz/%
 	@mkdir -p build/corpus/$*

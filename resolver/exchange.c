@@ -22,7 +22,7 @@ static void finish(struct upstream_lookup *l, enum reason why, struct bytes repl
     link_remove(&l->ring);
     upstream_done *done = why == REASON_COUNT ? NULL : l->done;
     void *self = l->self;
-    free(l);
+    pool_release(&l->exchange->pool, l);
     if (done)
         done(self, why, reply);
 }
@@ -156,7 +156,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 static struct upstream_lookup *new_lookup(struct exchange *x, const struct server_group *group,
                                           const struct dns_query *q, unsigned tries)
 {
-    struct upstream_lookup *l = malloc(sizeof *l + tries * sizeof l->attempt[0]);
+    struct upstream_lookup *l = pool_alloc(&x->pool, sizeof *l + tries * sizeof l->attempt[0]);
     if (!l)
         return NULL;
     *l = (struct upstream_lookup){.exchange = x, .group = group, .tries = tries};

@@ -11,6 +11,7 @@
 
 #include "data/base/hash.h"
 #include "data/base/link.h"
+#include "data/base/pool.h"
 #include "resolver/attempt.h"
 #include "resolver/upstream.h"
 
@@ -30,6 +31,7 @@ struct exchange {
     int64_t try_timeout, total_timeout; /* ms */
     struct hash_key hash;               /* for names, see server.h */
     struct link lookups;
+    struct pool pool; /* of lookups */
 };
 
 /* As upstream_ask, of the servers in group, which is borrowed. */

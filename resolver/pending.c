@@ -10,6 +10,7 @@
 #include "data/base/clock.h"
 #include "data/base/link.h"
 #include "data/base/metric.h"
+#include "data/base/pool.h"
 #include "resolver/failure.h"
 #include "resolver/upstream.h"
 #include "resolver/validator/validator.h"
@@ -38,6 +39,7 @@ struct pending {
     struct pending_options options;
     struct answer_limits limits;
     struct hash_key hash;
+    struct pool pool; /* of lookups */
     bool closing;
     unsigned count, prefetches;
     struct waiter_queue patient, hasty;
@@ -104,7 +106,7 @@ static void end(struct pending_lookup *l, enum reason why, struct bytes block)
         failure_note(&p->failures, l->hash, why, clock_mono_ms());
     }
     waiter_tell_all(&l->waiters, why, why == REASON_OK ? &answer : NULL);
-    free(l);
+    pool_release(&p->pool, l);
 }
 
 /* The validated answer as the question wanted it: without signatures and proofs for those who did not ask. */
@@ -178,7 +180,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
     if (p->count >= p->options.conf->upstream.lookups)
         return NULL;
     *why = REASON_NO_MEMORY;
-    struct pending_lookup *l = malloc(sizeof *l);
+    struct pending_lookup *l = pool_alloc(&p->pool, sizeof *l);
     if (!l)
         return NULL;
     *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q, .client = *client};
@@ -191,7 +193,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
     }
     l->upstream = upstream_ask(p->upstream, &l->asked, on_upstream, l);
     if (!l->upstream) {
-        free(l);
+        pool_release(&p->pool, l);
         return NULL;
     }
     link_append(&p->bucket[hash & p->mask], &l->bucket);
@@ -313,6 +315,7 @@ void pending_free(struct pending **p)
         }
     waiter_queue_fini(&(*p)->patient);
     waiter_queue_fini(&(*p)->hasty);
+    pool_fini(&(*p)->pool);
     free(*p);
     *p = NULL;
 }

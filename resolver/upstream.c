@@ -48,6 +48,7 @@ void upstream_free(struct upstream **u)
     (*u)->closing = true;
     exchange_end_all(x, REASON_UPSTREAM_DEAD);
     udp_fini(&x->env.udp);
+    pool_fini(&x->pool);
     roster_fini(&(*u)->roster);
     free(*u);
     *u = NULL;

@@ -6,9 +6,9 @@
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-/* The first chunk with its header stays within what malloc keeps at hand per thread (1032 bytes). */
+#include "data/base/pool.h"
+
 enum { FIRST_CHUNK = 992, LARGEST_CHUNK = 65536 };
 
 struct arena_chunk {
@@ -17,6 +17,9 @@ struct arena_chunk {
     size_t used;
     alignas(max_align_t) uint8_t data[];
 };
+
+/* Small chunks come and go by the thousand. */
+static _Thread_local struct pool chunks;
 
 void arena_init(struct arena *a, size_t limit)
 {
@@ -35,7 +38,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
         size = need;
     if (size > SIZE_MAX - sizeof(struct arena_chunk) || size + sizeof(struct arena_chunk) > left)
         return NULL;
-    struct arena_chunk *c = malloc(sizeof *c + size);
+    struct arena_chunk *c = pool_alloc(&chunks, sizeof *c + size);
     if (!c)
         return NULL;
     c->size = size;
@@ -109,7 +112,7 @@ void arena_fini(struct arena *a)
 {
     while (a->head) {
         struct arena_chunk *next = a->head->next;
-        free(a->head);
+        pool_release(&chunks, a->head);
         a->head = next;
     }
     a->held = 0;

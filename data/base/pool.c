@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Lists of free blocks: see pool.h. Before each block stands how much it holds. */
-#include "resolver/net/pool.h"
+#include "data/base/pool.h"
 
 #include <stdalign.h>
 #include <stdint.h>

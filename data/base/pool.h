@@ -3,14 +3,15 @@
  * next.
  *
  * malloc caches seven blocks of a size at most; a connection with 32 requests under way goes past that with
- * each, and pays for splitting and merging. What is kept is bounded; larger blocks are malloc's own. Not
- * thread-safe. */
-#ifndef POLYNYA_NET_POOL_H
-#define POLYNYA_NET_POOL_H
+ * each, and pays for splitting and merging. What is kept is bounded, and nothing under AddressSanitizer (the
+ * Makefile says how many of a size), so that it sees what is used after its end; larger blocks are malloc's
+ * own. Not thread-safe. */
+#ifndef POLYNYA_BASE_POOL_H
+#define POLYNYA_BASE_POOL_H
 
 #include <stddef.h>
 
-enum { POOL_STEP = 64, POOL_CLASSES = 18, POOL_KEPT = 512 };
+enum { POOL_STEP = 64, POOL_CLASSES = 36, POOL_KEPT = POLYNYA_POOL_KEPT };
 
 struct pool {
     struct pool_block *free[POOL_CLASSES];

@@ -259,6 +259,7 @@ bool h2_start(struct conn *c)
         return false;
     struct h2_setup *setup = conn_set_of(c)->h2;
     h->conn = c;
+    h->pool = &setup->memory.pool;
     link_init(&h->incoming);
     link_init(&h->others);
     h2_budget_init(&h->budget, ev_now(h2_set_of(h)->loop));

@@ -10,7 +10,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdbool.h>
 
-#include "resolver/net/pool.h"
+#include "data/base/pool.h"
 
 struct h2_memory {
     nghttp2_mem mem; /* for nghttp2, which copies it */

@@ -2,8 +2,6 @@
 /* HTTP/2's streams and their answers: see h2_stream.h. */
 #include "resolver/net/h2_stream.h"
 
-#include <stdlib.h>
-
 #include "data/base/metric.h"
 
 /* Life */
@@ -31,7 +29,7 @@ void h2_stream_free(struct h2_stream *s)
     }
     link_remove(&s->link);
     arena_fini(&s->http.arena);
-    free(s);
+    pool_release(s->pool, s);
     metric_sub(METRIC_STREAMS_OPEN, 1);
 }
 
@@ -40,9 +38,10 @@ static const struct http_protocol protocol_of_streams = {.respond = respond};
 
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id)
 {
-    struct h2_stream *s = calloc(1, sizeof *s);
+    struct h2_stream *s = pool_zalloc(h->pool, 1, sizeof *s);
     if (!s)
         return NULL;
+    s->pool = h->pool;
     s->h2 = h;
     s->id = id;
     s->refused = REASON_OK;

@@ -8,12 +8,14 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "data/base/pool.h"
 #include "resolver/net/conn.h"
 #include "resolver/net/h2_budget.h"
 
 struct h2_stream {
     struct http_stream http; /* first: a http_stream is cast back */
     struct h2 *h2;           /* NULL: the connection is gone */
+    struct pool *pool;       /* that it is from */
     struct link link;        /* in incoming until the request is whole, then in others */
     int32_t id;
     bool whole, answered, closed;
@@ -34,6 +36,7 @@ struct h2_stream {
 
 struct h2 {
     struct conn *conn;
+    struct pool *pool; /* of streams; all connections have the same */
     nghttp2_session *session;
     struct h2_stream *current; /* whose header block is being read */
     struct link incoming;      /* oldest first */

@@ -60,6 +60,7 @@ static int teardown(void **state)
         fake_fini(&b->fake[i]);
     }
     udp_fini(&b->exchange.env.udp);
+    pool_fini(&b->exchange.pool);
     ev_loop_destroy(b->loop);
     test_free(b);
     return 0;

@@ -44,6 +44,28 @@ static void keeps_its_limit(void **state)
     arena_fini(&a);
 }
 
+/* More than are kept between arenas, begun and ended in two orders. */
+static void many_come_and_go(void **state)
+{
+    (void)state;
+    enum { MANY = 2000 };
+    static struct arena a[MANY];
+    static unsigned *number[MANY];
+    for (int round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < MANY; i++) {
+            arena_init(&a[i], 4096);
+            memset(arena_alloc(&a[i], 900), (int)i, 900);
+            *(number[i] = arena_alloc(&a[i], sizeof i)) = i;
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+            unsigned k = round % 2 ? i : MANY - 1 - i;
+            assert_int_equal(*number[k], k);
+            arena_fini(&a[k]);
+            assert_null(a[k].head);
+        }
+    }
+}
+
 static void copies_with_a_nul(void **state)
 {
     (void)state;
@@ -64,6 +86,7 @@ int main(void)
         cmocka_unit_test(aligns_and_zeroes),
         cmocka_unit_test(keeps_its_limit),
         cmocka_unit_test(copies_with_a_nul),
+        cmocka_unit_test(many_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

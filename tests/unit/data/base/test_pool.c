@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The pool: blocks come back, keep their bytes when they grow, and are bounded in what is kept. */
-#include "rig.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 
-#include "resolver/net/pool.h"
+#include <stdint.h>
+#include <string.h>
+
+#include "data/base/pool.h"
 
 static void a_released_block_is_used_again(void **state)
 {
@@ -10,7 +16,9 @@ static void a_released_block_is_used_again(void **state)
     struct pool p = {0};
     void *a = pool_alloc(&p, 100);
     pool_release(&p, a);
-    assert_ptr_equal(pool_alloc(&p, 65), a); /* of the same class: 65 .. 128 */
+    void *again = pool_alloc(&p, 65); /* of the same class: 65 .. 128 */
+    assert_true(again == a || POOL_KEPT == 0);
+    a = again;
     void *b = pool_alloc(&p, 65);
     assert_ptr_not_equal(a, b);
     pool_release(&p, a);
