@@ -274,6 +274,21 @@ bool key_verify(struct crypto *c, struct key *k, struct bytes text, struct bytes
 
 /* Digests */
 
+bool key_fingerprint(struct crypto *c, const struct key *k, struct bytes text, struct bytes signature,
+                     uint8_t out[KEY_FINGERPRINT])
+{
+    uint8_t lengths[12];
+    put_u32(lengths, (uint32_t)k->rdata.len);
+    put_u32(lengths + 4, (uint32_t)signature.len);
+    put_u32(lengths + 8, (uint32_t)text.len);
+    return EVP_DigestInit_ex2(c->digest, c->sha256, NULL) == 1 &&
+           EVP_DigestUpdate(c->digest, lengths, sizeof lengths) == 1 &&
+           EVP_DigestUpdate(c->digest, k->rdata.data, k->rdata.len) == 1 &&
+           EVP_DigestUpdate(c->digest, signature.data, signature.len) == 1 &&
+           EVP_DigestUpdate(c->digest, text.data, text.len) == 1 &&
+           EVP_DigestFinal_ex(c->digest, out, NULL) == 1;
+}
+
 static EVP_MD *md_of_ds(const struct crypto *c, uint8_t type)
 {
     return type == DS_SHA1 ? c->sha1 : type == DS_SHA256 ? c->sha256 : type == DS_SHA384 ? c->sha384 : NULL;

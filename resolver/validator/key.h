@@ -22,6 +22,7 @@ enum key_algorithm {
 enum key_flag { KEY_ZONE = 0x0100, KEY_REVOKED = 0x0080, KEY_SEP = 0x0001 };
 enum ds_digest { DS_SHA1 = 1, DS_SHA256 = 2, DS_SHA384 = 4 };
 enum { KEY_DIGEST_MAX = 64, NSEC3_HASH_LEN = 20, KEY_RDATA_MIN = 4, DS_RDATA_MIN = 4 };
+enum { KEY_FINGERPRINT = 32 };
 
 /* Digests fetched once, and a context to reuse. One per thread. */
 struct crypto {
@@ -51,6 +52,10 @@ bool digest_supported(uint8_t digest);
 
 /* Whether `signature` is k's of `text`. */
 bool key_verify(struct crypto *c, struct key *k, struct bytes text, struct bytes signature);
+/* A digest of all that key_verify's answer depends on: SHA-256 over the three, each with its length. False if
+ * OpenSSL fails. */
+bool key_fingerprint(struct crypto *c, const struct key *k, struct bytes text, struct bytes signature,
+                     uint8_t out[KEY_FINGERPRINT]);
 /* Whether a DS (RDATA of at least DS_RDATA_MIN bytes) is k's at owner: tag, algorithm and digest. */
 bool key_matches_ds(struct crypto *c, const struct key *k, const struct dns_name *owner, struct bytes ds);
 /* RFC 5155 5: the name in lower case, hashed 1 + iterations times with SHA-1. False if OpenSSL fails. */

@@ -40,6 +40,7 @@ static void count(const struct verdict *v)
                                           METRIC_DNSSEC_FAILED};
     metric_count(by_kind[v->kind]);
     metric_add(METRIC_DNSSEC_CHECKS, v->budget.checks_done);
+    metric_add(METRIC_DNSSEC_REMEMBERED, v->budget.remembered);
     metric_add(METRIC_DNSSEC_HASHES, v->budget.hash_work);
     static const enum metric by_limit[] = {METRIC_DNSSEC_LIMITED_CHECKS, METRIC_DNSSEC_LIMITED_KEYS,
                                            METRIC_DNSSEC_LIMITED_HASHES, METRIC_DNSSEC_LIMITED_ITERATIONS};

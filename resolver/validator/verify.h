@@ -9,7 +9,7 @@
 
 #include "data/base/reason.h"
 #include "resolver/validator/canon.h"
-#include "resolver/validator/key.h"
+#include "resolver/validator/memo.h"
 
 enum {
     VERIFY_CHECKS = 48,    /* signatures checked for one message */
@@ -31,6 +31,7 @@ enum limited {
 struct budget {
     unsigned checks, hashes;         /* left */
     unsigned checks_done, hash_work; /* signatures checked; SHA-1 runs, iterations included */
+    unsigned remembered;             /* signatures that the memo knew, which are in checks too */
     unsigned limited;                /* LIMITED_… */
 };
 #define BUDGET_FULL ((struct budget){.checks = VERIFY_CHECKS, .hashes = VERIFY_HASHES})
@@ -40,6 +41,7 @@ static inline void budget_charge(struct budget *b, const struct budget *other)
 {
     b->checks_done += other->checks_done;
     b->hash_work += other->hash_work;
+    b->remembered += other->remembered;
     b->limited |= other->limited;
 }
 
@@ -47,6 +49,7 @@ static inline void budget_charge(struct budget *b, const struct budget *other)
 struct verifier {
     struct crypto crypto;
     struct canon canon;
+    struct memo memo;
     uint8_t text[CANON_SIGNED_MAX];
 };
 

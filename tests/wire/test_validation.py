@@ -91,6 +91,24 @@ def test_limits_are_counted(start):
     assert ask.daemon.metric("dnssec_nsec3_hashes_total") < 1000
 
 
+def test_what_a_zone_says_again_is_checked_once(start):
+    """Denials of one zone share its SOA and most NSEC3s; a forged one is none the less bogus."""
+    ask = start()
+
+    def cost(name):
+        names = "dnssec_signature_checks_total", "dnssec_signatures_remembered_total"
+        before = [ask.daemon.metric(m) for m in names]
+        reply = ask(name)
+        return dns.rcode.to_text(reply.dns.rcode()), *(ask.daemon.metric(m) - b for m, b in zip(names, before))
+    rcode, checked, _ = cost("missing.two.rsa.")
+    assert rcode == "NXDOMAIN" and checked > 4    # the chain's are among them
+    for i in range(5):
+        rcode, checked, remembered = cost(f"missing{i}.two.rsa.")
+        assert rcode == "NXDOMAIN" and checked <= 1 and checked + remembered in (3, 4)
+    assert cost("nothing1.forged3.bad.")[0] == "NXDOMAIN"
+    assert cost("nothing.forged3.bad.")[0] == "SERVFAIL"
+
+
 def test_names_of_any_depth(start):
     """A name of 110 labels more than its zone has is hashed that often; Knot Resolver's verdicts."""
     ask = start()

@@ -190,6 +190,58 @@ static void colliding_keys(void **state)
     assert_int_equal(b.checks_done, VERIFY_TAG_KEYS);
 }
 
+static unsigned checks_for(struct fixture *f, uint32_t when, enum reason wanted)
+{
+    struct budget b = BUDGET_FULL;
+    struct verified out;
+    assert_int_equal(check(f, &p256, when, &b, &out), wanted);
+    assert_int_equal(b.checks_done + b.remembered, VERIFY_CHECKS - b.checks);
+    return b.checks_done;
+}
+
+/* What was good once costs no check again, and nothing else passes for it. */
+static void remembered(void **state)
+{
+    struct fixture *f = *state;
+    load(f, &p256, p256.rr, p256.sig);
+    assert_int_equal(checks_for(f, p256.when, REASON_OK), 1);
+    assert_int_equal(checks_for(f, p256.when, REASON_OK), 0);
+    /* signed RDATA and signature, byte by byte; twice, as a failure must not be remembered as good */
+    const struct bytes parts[] = {f->sets.item[0].rr.rdata, f->sets.item[1].rr.rdata};
+    for (unsigned p = 0; p < 2; p++)
+        for (size_t i = p ? 31 : 0; i < parts[p].len; i++) { /* behind the RRSIG's fixed part and signer */
+            uint8_t *byte = f->reply.data + (parts[p].data + i - f->reply.data);
+            *byte ^= 1;
+            assert_int_equal(checks_for(f, p256.when, REASON_DNSSEC_BOGUS), 1);
+            assert_int_equal(checks_for(f, p256.when, REASON_DNSSEC_BOGUS), 1);
+            *byte ^= 1;
+        }
+    assert_int_equal(checks_for(f, p256.when, REASON_OK), 0);
+}
+
+/* What is remembered of a signature is neither its time nor whose the key is. */
+static void remembered_is_no_pardon(void **state)
+{
+    struct fixture *f = *state;
+    load(f, &p256, p256.rr, p256.sig);
+    assert_int_equal(checks_for(f, p256.when, REASON_OK), 1);
+    assert_int_equal(checks_for(f, p256.when + 365 * 86400, REASON_DNSSEC_EXPIRED), 0);
+    assert_int_equal(checks_for(f, p256.when - 365 * 86400, REASON_DNSSEC_NOT_YET), 0);
+    uint16_t tag = f->key.tag;
+    struct key other = {0};
+    assert_true(key_init(&other, rdata_of(p256.key)));
+    uint8_t changed[128];
+    memcpy(changed, other.rdata.data, other.rdata.len);
+    changed[other.rdata.len - 1] ^= 1;
+    other.rdata = bytes_of(changed, other.rdata.len);
+    other.tag = tag;
+    key_fini(&f->key);
+    f->key = other;
+    assert_int_equal(checks_for(f, p256.when, REASON_DNSSEC_BOGUS), 1);
+    f->key.tag++;
+    assert_int_equal(checks_for(f, p256.when, REASON_DNSSEC_NO_KEY), 0);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -215,6 +267,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_wrong, setup, teardown),
         cmocka_unit_test_setup_teardown(canonical, setup, teardown),
         cmocka_unit_test_setup_teardown(colliding_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(remembered_is_no_pardon, setup, teardown),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
