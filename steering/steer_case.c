@@ -11,13 +11,7 @@ static const struct steer_word why_words[STEER_WHY_COUNT] = {
 };
 
 static const struct steer_word verdict_words[STEER_VERDICT_COUNT] = {
-#define STEER_VERDICT(id, usable, name, text) [STEER_##id] = {name, text},
-#include "steering/steer_verdict.def"
-#undef STEER_VERDICT
-};
-
-static const bool verdict_usable[STEER_VERDICT_COUNT] = {
-#define STEER_VERDICT(id, usable, name, text) [STEER_##id] = (usable),
+#define STEER_VERDICT(id, name, text) [STEER_##id] = {name, text},
 #include "steering/steer_verdict.def"
 #undef STEER_VERDICT
 };
@@ -30,11 +24,6 @@ const struct steer_word *steer_why_word(enum steer_why why)
 const struct steer_word *steer_verdict_word(enum steer_verdict v)
 {
     return &verdict_words[v];
-}
-
-bool steer_verdict_usable(enum steer_verdict v)
-{
-    return verdict_usable[v];
 }
 
 /* Without a country the client is anywhere the site is blocked: only what holds in every country counts, for

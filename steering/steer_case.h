@@ -17,7 +17,7 @@ enum steer_why {
 };
 
 enum steer_verdict {
-#define STEER_VERDICT(id, usable, name, text) STEER_##id,
+#define STEER_VERDICT(id, name, text) STEER_##id,
 #include "steering/steer_verdict.def"
 #undef STEER_VERDICT
     STEER_VERDICT_COUNT
@@ -30,7 +30,6 @@ struct steer_word {
 
 const struct steer_word *steer_why_word(enum steer_why why);
 const struct steer_word *steer_verdict_word(enum steer_verdict v);
-bool steer_verdict_usable(enum steer_verdict v);
 
 struct steer_client {
     struct ip ip;    /* len 0: unknown (unix socket) */

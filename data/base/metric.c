@@ -40,7 +40,7 @@ uint64_t metric_total(enum metric m, const struct metric_page *const *pages, siz
     return total;
 }
 
-uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pages, size_t count)
+static uint64_t reason_total(enum reason r, const struct metric_page *const *pages, size_t count)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -48,7 +48,7 @@ uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pag
     return total;
 }
 
-uint64_t metric_refusal_total(unsigned why, const struct metric_page *const *pages, size_t count)
+static uint64_t refusal_total(unsigned why, const struct metric_page *const *pages, size_t count)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -75,13 +75,13 @@ void metric_format(struct writer *w, const struct metric_page *const *pages, siz
                      "# TYPE polynya_answers_total counter\n");
     for (size_t r = 0; r < REASON_COUNT; r++)
         writer_printf(w, "polynya_answers_total{reason=\"%s\"} %llu\n", reason_table[r].label,
-                      (unsigned long long)metric_reason_total((enum reason)r, pages, count));
+                      (unsigned long long)reason_total((enum reason)r, pages, count));
     writer_printf(w, "# HELP polynya_list_refusals_total Documents and registrations refused, by why.\n"
                      "# TYPE polynya_list_refusals_total counter\n");
     /* Row 0 is "accepted". */
     for (unsigned why = 1; why < METRIC_REFUSALS; why++)
         writer_printf(w, "polynya_list_refusals_total{why=\"%s\"} %llu\n", refusals[why],
-                      (unsigned long long)metric_refusal_total(why, pages, count));
+                      (unsigned long long)refusal_total(why, pages, count));
 }
 
 void metric_retire(struct metric_page *dead, struct metric_page *into)

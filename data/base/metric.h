@@ -72,8 +72,6 @@ static inline uint64_t metric_load(const struct metric_page *page, enum metric m
 
 /* The metric over all pages: summed, or the greatest for LARGEST. */
 uint64_t metric_total(enum metric m, const struct metric_page *const *pages, size_t count);
-uint64_t metric_reason_total(enum reason r, const struct metric_page *const *pages, size_t count);
-uint64_t metric_refusal_total(unsigned why, const struct metric_page *const *pages, size_t count);
 /* Prometheus text format 0.0.4; w is full if it did not fit (64 KiB always does). */
 void metric_format(struct writer *w, const struct metric_page *const *pages, size_t count);
 /* Moves what a dead process counted into `into`, and zeroes its page: counters stay, gauges end with it. */

@@ -31,19 +31,6 @@ bool edns_read(uint16_t class, uint32_t ttl, struct bytes rdata, struct dns_edns
     return rdata.len == 0;
 }
 
-bool edns_ede(struct bytes rdata, uint16_t *code, struct bytes *text)
-{
-    struct edns_option option;
-    while (edns_next(&rdata, &option)) {
-        if (option.code != EDNS_EDE || option.data.len < 2)
-            continue;
-        *code = get_u16(option.data.data);
-        *text = bytes_of(option.data.data + 2, option.data.len - 2);
-        return true;
-    }
-    return false;
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;

@@ -35,10 +35,6 @@ bool edns_next(struct bytes *rest, struct edns_option *out);
  * is there all the same. */
 bool edns_read(uint16_t class, uint32_t ttl, struct bytes rdata, struct dns_edns *out);
 
-/* The first EDE among an OPT's options (RFC 8914 2); text is whatever was sent, not checked. False if there
- * is none. */
-bool edns_ede(struct bytes rdata, uint16_t *code, struct bytes *text);
-
 struct edns_reply {
     uint16_t udp_size;
     uint16_t rcode; /* all 12 bits; the upper 8 go into the OPT */

@@ -160,20 +160,6 @@ void cache_put(struct cache *c, struct bytes key, struct bytes value)
     queue_add(c, key, value, false);
 }
 
-int64_t cache_due(const struct cache *c, int64_t now_ms)
-{
-    int64_t at;
-    if (!c->is_open)
-        at = c->retry_at;
-    else if (c->broken)
-        return 0;
-    else if (c->queue.len || generations_unsettled(&c->files))
-        at = c->commit_at;
-    else
-        return -1;
-    return at > now_ms ? at - now_ms : 0;
-}
-
 static void commit_failed(struct cache *c, enum store_result result, int64_t now_ms)
 {
     generations_trouble(&c->files, "write", store_error(c->files.current.store));

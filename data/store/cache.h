@@ -38,10 +38,6 @@ bool cache_get(struct cache *c, struct bytes key, struct bytes *value);
 void cache_end(struct cache *c);
 /* Queues a copy for the next commit; dropped and counted when more than 4 MiB wait. */
 void cache_put(struct cache *c, struct bytes key, struct bytes value);
-/* Milliseconds (monotonic) until cache_tick has something to do, -1 if nothing waits. Ask again after each
- * turn, or tick once a second: a get may queue a copy, and another process may have begun a new generation.
- */
-int64_t cache_due(const struct cache *c, int64_t now_ms);
 /* Commits what waits (at most once in 100 ms), follows or leads a rotation, retries a failed open. Never
  * waits for another process. Ends the turn's reads as cache_end does. */
 void cache_tick(struct cache *c, int64_t now_ms);

@@ -305,14 +305,6 @@ enum store_result store_put(struct store_txn *t, struct bytes key, struct bytes 
     return fail(t->store, mdb_put(t->txn, t->store->dbi, &k, &v, 0));
 }
 
-enum store_result store_delete(struct store_txn *t, struct bytes key)
-{
-    MDB_val k = val_of(key);
-    if (!key_fits(key))
-        return fail(t->store, MDB_BAD_VALSIZE);
-    return fail(t->store, mdb_del(t->txn, t->store->dbi, &k, NULL));
-}
-
 enum store_result store_each(struct store_txn *t, struct bytes prefix,
                              bool (*each)(void *self, struct bytes key, struct bytes value), void *self)
 {

@@ -55,7 +55,6 @@ enum store_result store_get(struct store_txn *t, struct bytes key, struct bytes 
 /* Keys are 1 to 511 bytes, values up to 4 GiB; STORE_FAILED otherwise. After STORE_FULL only store_abort is
  * left. */
 enum store_result store_put(struct store_txn *t, struct bytes key, struct bytes value);
-enum store_result store_delete(struct store_txn *t, struct bytes key);
 /* Calls each for every key that starts with prefix, in order, until it returns false. */
 enum store_result store_each(struct store_txn *t, struct bytes prefix,
                              bool (*each)(void *self, struct bytes key, struct bytes value), void *self);

@@ -75,10 +75,3 @@ int sock_accept(int listener, union sock_addr *peer)
     socklen_t len = sizeof *peer;
     return accept4(listener, &peer->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
-
-bool sock_local(int fd, union sock_addr *out)
-{
-    *out = (union sock_addr){0};
-    socklen_t len = sizeof *out;
-    return getsockname(fd, &out->sa, &len) == 0;
-}

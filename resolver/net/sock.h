@@ -11,7 +11,5 @@
 int sock_listen(const union sock_addr *address, bool reuse_port);
 /* The next connection, or -1 and errno (EAGAIN: none waits). peer's family is AF_UNIX for unix sockets. */
 int sock_accept(int listener, union sock_addr *peer);
-/* The address a socket is bound to; false and errno on failure. Tells the port after binding port 0. */
-bool sock_local(int fd, union sock_addr *out);
 
 #endif

@@ -129,8 +129,3 @@ void zones_put(struct zones *t, struct zone *z)
     t->count++;
     zone_hold(z);
 }
-
-unsigned zones_count(const struct zones *t)
-{
-    return t->count;
-}

@@ -46,6 +46,5 @@ void zones_free(struct zones **t);
 struct zone *zones_get(struct zones *t, const struct dns_name *name, uint32_t now);
 /* Holds z, in place of what was under its name. */
 void zones_put(struct zones *t, struct zone *z);
-unsigned zones_count(const struct zones *t);
 
 #endif

@@ -111,7 +111,8 @@ bool document_public_key(struct cli *c, const char *given, struct minisign_publi
     return true;
 }
 
-bool document_secret_key(struct cli *c, const char *path, struct minisign_secret *out)
+/* A secret key file; the caller wipes it. */
+static bool read_secret_key(struct cli *c, const char *path, struct minisign_secret *out)
 {
     struct refusal why;
     struct bytes file;
@@ -148,7 +149,7 @@ static bool sign_with(struct cli *c, struct envelope *e, const char *path, const
     struct minisign_secret key;
     struct minisign_sign_options how = {.name = by->name, .now = by->now};
     bool ok = false;
-    if (!document_secret_key(c, path, &key))
+    if (!read_secret_key(c, path, &key))
         return false;
     if (!is_allowed(by, &key.public))
         cli_fail("%s is not a %s key; sign with one of those the root names", path, by->role);

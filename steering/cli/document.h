@@ -26,8 +26,6 @@ const char *document_find_root(struct cli *c, const char *dir);
 
 /* A public key: "RW…" itself, or a file that holds one. */
 bool document_public_key(struct cli *c, const char *given, struct minisign_public *out);
-/* A secret key file; the caller wipes it. */
-bool document_secret_key(struct cli *c, const char *path, struct minisign_secret *out);
 
 /* Adds signatures: with secret key files, and from .minisig files made by minisign -S of the same text. name
  * stands in the trusted comment. A key that has signed already is passed over. Each signature must be by one

@@ -55,7 +55,8 @@ bool root_report_before(struct cli *c, const char *after, struct root_report *r)
     return collect_signers(c, r);
 }
 
-bool root_report_judge(struct cli *c, struct root_report *r)
+/* Fills in the verdict, by the resolver's own code. */
+static bool judge(struct cli *c, struct root_report *r)
 {
     struct bytes file = envelope_write(&r->envelope, &c->arena);
     struct root again;
@@ -75,7 +76,7 @@ bool root_report_newest(struct cli *c, const char *dir, struct root *out)
     struct root_report r = {.path = document_newest_root(c, dir)};
     while (r.path) {
         if (!document_load_root(c, r.path, &r.envelope, &r.root) || !root_report_before(c, NULL, &r) ||
-            !root_report_judge(c, &r))
+            !judge(c, &r))
             return false;
         *out = r.root;
         if (r.verdict != ROOT_INCOMPLETE)
@@ -199,7 +200,7 @@ static void print_verdict(const struct root_report *r)
 int root_report_print(struct cli *c, struct root_report *r, bool json)
 {
     char expires[TIME_TEXT_MAX];
-    if (!root_report_judge(c, r))
+    if (!judge(c, r))
         return CLI_FAILED;
     if (json)
         return cli_json(report_json(c, r));

@@ -25,8 +25,6 @@ struct root_report {
 /* Finds and loads the root before: `after`, or the root-(N-1).json beside the file if it is NULL. False
  * (said) if one is named, or is there, and cannot be read. */
 bool root_report_before(struct cli *c, const char *after, struct root_report *r);
-/* Fills in the verdict, by the resolver's own code. */
-bool root_report_judge(struct cli *c, struct root_report *r);
 /* The root a publisher signs under: the newest of the folder that is not incomplete; each newer one is named
  * on stderr. False (said) if there is none. */
 bool root_report_newest(struct cli *c, const char *dir, struct root *out);

@@ -6,7 +6,6 @@
 #include "data/list/envelope.h"
 #include "steering/cli/json.h"
 
-bool signer_signed(const struct envelope *e, const struct minisign_public *key);
 /* {name, key, signed}; NULL without memory. name NULL: it has none. */
 json_t *signer_json(const struct envelope *e, const char *name, const struct minisign_public *key);
 /* One line; more stands behind the name. */

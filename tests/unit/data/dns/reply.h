@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "data/dns/answer.h"
+#include "data/dns/edns.h"
 
 struct reply {
     struct writer w;
@@ -21,6 +22,22 @@ static inline struct dns_name name_of(const char *text)
     struct dns_name name;
     assert_true(name_from_text(bytes_str(text), &name));
     return name;
+}
+
+/* The EDE among an OPT's options (RFC 8914 2); false if there is none. */
+static inline bool ede_in(struct bytes rdata, uint16_t *code, struct bytes *text)
+{
+    struct edns_option option;
+    *code = 0;
+    *text = BYTES_NONE;
+    while (edns_next(&rdata, &option)) {
+        if (option.code != EDNS_EDE || option.data.len < 2)
+            continue;
+        *code = get_u16(option.data.data);
+        *text = bytes_of(option.data.data + 2, option.data.len - 2);
+        return true;
+    }
+    return false;
 }
 
 static inline struct dns_query question(const char *name, uint16_t type, bool dnssec_ok)

@@ -98,7 +98,7 @@ static void edns_in_answers(void **state)
     n = answer_render(&a, &q, NOW, &note, out, sizeof out);
     assert_true(msg_find_opt(bytes_of(out, n), &opt));
     assert_int_equal(opt.ttl, 0x8000);
-    assert_true(edns_ede(opt.rdata, &code, &text));
+    assert_true(ede_in(opt.rdata, &code, &text));
     assert_int_equal(code, 4);
     assert_true(bytes_equal(text, bytes_str(note.text)));
 
@@ -287,7 +287,7 @@ static void errors(void **state)
     assert_int_equal(get_u16(out + 2), DNS_QR | DNS_RA | DNS_RD | DNS_CD | DNS_SERVFAIL);
     assert_memory_equal(out + 12, q.question.data, q.question.len);
     assert_true(msg_find_opt(bytes_of(out, n), &opt));
-    assert_true(edns_ede(opt.rdata, &code, &text));
+    assert_true(ede_in(opt.rdata, &code, &text));
     assert_int_equal(code, 22);
     assert_true(bytes_equal(text, BYTES_LIT("no upstream answered in time")));
 

@@ -28,9 +28,9 @@ static void ede(void **state)
     (void)state;
     uint16_t code = 0;
     struct bytes text;
-    assert_false(edns_ede(BYTES_LIT("\0\x0c\0\0"), &code, &text));
-    assert_false(edns_ede(BYTES_LIT("\0\x0f\0\1\0"), &code, &text));
-    assert_true(edns_ede(BYTES_LIT("\0\x0f\0\1\0\0\x0f\0\4\0\x11hi"), &code, &text));
+    assert_false(ede_in(BYTES_LIT("\0\x0c\0\0"), &code, &text));
+    assert_false(ede_in(BYTES_LIT("\0\x0f\0\1\0"), &code, &text));
+    assert_true(ede_in(BYTES_LIT("\0\x0f\0\1\0\0\x0f\0\4\0\x11hi"), &code, &text));
     assert_int_equal(code, 17);
     assert_true(bytes_equal(text, BYTES_LIT("hi")));
     assert_string_equal(edns_ede_name(4), "Forged Answer");
@@ -116,7 +116,7 @@ static void bound(void **state)
         assert_int_equal(get_u16(buf + before + 9), w.len - before - 11);
         uint16_t code;
         struct bytes text, options = bytes_of(buf + before + 11, w.len - before - 11);
-        assert_int_equal(edns_ede(options, &code, &text), before + 11 + 10 <= DNS_MSG_MAX);
+        assert_int_equal(ede_in(options, &code, &text), before + 11 + 10 <= DNS_MSG_MAX);
     }
 }
 

@@ -275,7 +275,7 @@ static void iteration(void **state)
     assert_true(msg_find_opt(message, &rr));
     uint16_t code;
     struct bytes text;
-    assert_true(edns_ede(rr.rdata, &code, &text));
+    assert_true(ede_in(rr.rdata, &code, &text));
     assert_int_equal(code, 4);
     assert_true(bytes_equal(text, BYTES_LIT("x")));
 

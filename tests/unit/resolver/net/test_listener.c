@@ -41,7 +41,8 @@ static struct scene *scene_limited(const char *address, const struct front_limit
     t->address.in.sin_port = 0;
     t->listener = sock_listen(&t->address, true);
     assert_true(t->listener >= 0);
-    assert_true(sock_local(t->listener, &t->address));
+    socklen_t len = sizeof t->address;
+    assert_int_equal(getsockname(t->listener, &t->address.sa, &len), 0);
     t->front = front_new(t->loop, limits);
     assert_non_null(t->front);
     assert_true(front_listen(t->front, t->listener, &(struct http_service){.handler = &t->handler}));
