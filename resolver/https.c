@@ -27,7 +27,8 @@ struct conn {
     struct dial dial;
     struct h2_client *h2;
     struct ev_timer timer; /* silence while an answer is owed, else idleness */
-    bool owed;             /* as in tcp.c, these three */
+    struct silence silence;
+    bool owed; /* as in tcp.c, these three */
     int64_t heard_at;
     int64_t rest;
     struct bytes frames; /* of h2, not yet in out */
@@ -63,11 +64,16 @@ static void on_failed(struct dial *d, enum dial_end why);
 static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events);
 static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len);
 
+static void wait_for(struct conn *c, unsigned ms)
+{
+    c->timer.repeat = (double)ms / 1000;
+    ev_timer_again(c->https->env.loop, &c->timer);
+}
+
 static void set_timer(struct conn *c, bool owed)
 {
     c->owed = owed;
-    c->timer.repeat = (double)(owed ? STREAM_SILENCE : idle_limit(&c->https->idle)) / 1000;
-    ev_timer_again(c->https->env.loop, &c->timer);
+    wait_for(c, owed ? silence_begin(&c->silence) : idle_limit(&c->https->idle));
 }
 
 static void conn_free(struct conn *c)
@@ -310,8 +316,15 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)loop, (void)events;
     struct conn *c = holder_of(timer, struct conn, timer);
     bool open = c->dial.state == DIAL_OPEN;
+    unsigned more = c->owed ? silence_look(&c->silence, &c->dial) : 0;
+    if (more) {
+        wait_for(c, more);
+        return;
+    }
     if (open && !c->owed)
         idle_lived(&c->https->idle);
+    if (open && c->owed)
+        idle_forgotten(&c->https->idle, c->rest);
     if (!open)
         c->https->env.failed(c->https->env.self, DIAL_END_STALLED);
     break_off(c, open);

@@ -34,6 +34,12 @@ void idle_cut(struct idle *i, int64_t waited)
         i->learnt = bounded(waited - waited / 4);
 }
 
+void idle_forgotten(struct idle *i, int64_t waited)
+{
+    if (waited >= IDLE_FIRST)
+        idle_cut(i, waited);
+}
+
 void idle_lived(struct idle *i)
 {
     i->learnt = bounded((int64_t)i->learnt + i->learnt / 4);

@@ -24,6 +24,9 @@ uint32_t idle_limit(const struct idle *i);
 void idle_told(struct idle *i, uint16_t tenths);
 /* It closed a connection that was idle for so long. */
 void idle_cut(struct idle *i, int64_t waited);
+/* A connection that had been idle for so long was dead without a word: a NAT or firewall may forget what is
+ * idle, though none within IDLE_FIRST. */
+void idle_forgotten(struct idle *i, int64_t waited);
 /* A connection lived until we closed it at the limit. */
 void idle_lived(struct idle *i);
 

@@ -5,7 +5,8 @@
  * The connection opens with the first query and closes when it has been idle for as long as the server bears
  * (idle.h). Answers come in any order. When an open connection dies, each query under way is sent once more
  * over a fresh one; the second time, or if no connection comes about, it fails. A connection that owes an
- * answer and stays silent for 3 s is taken for dead, however many queries are added meanwhile. */
+ * answer and stays silent is taken for dead after 3 s, however many queries are added meanwhile; and as soon
+ * as a hedge would be sent if not even the arrival of what it was sent is confirmed. */
 #ifndef POLYNYA_RESOLVER_STREAM_H
 #define POLYNYA_RESOLVER_STREAM_H
 
@@ -19,6 +20,8 @@ enum {
     STREAM_UNDER_WAY_MAX = 1000,    /* queries of one server; with more it is not asked */
     STREAM_UNSENT_MAX = 512 * 1024, /* bytes waiting to be sent, the same */
     STREAM_SILENCE = 3000,          /* ms */
+    STREAM_DOUBT = 400,             /* ms of silence until it is looked whether anything arrives, ... */
+    STREAM_LOOK = 100,              /* ... and between looks */
     STREAM_REFRAIN = 1000           /* ms without another try after the server was not whom we expect */
 };
 
@@ -41,6 +44,27 @@ struct stream_query {
     /* The query is not under way any more. */
     void (*failed)(struct stream_query *q);
 };
+
+/* How long a connection that owes an answer has been silent. */
+struct silence {
+    unsigned looks;
+};
+
+/* It begins, or a byte came: when to look, in ms. */
+static inline unsigned silence_begin(struct silence *s)
+{
+    s->looks = 0;
+    return STREAM_DOUBT;
+}
+
+/* That time is over. 0: the connection is to be taken for dead; else when to look again. */
+static inline unsigned silence_look(struct silence *s, const struct dial *d)
+{
+    if (STREAM_DOUBT + s->looks * STREAM_LOOK >= STREAM_SILENCE || dial_unconfirmed(d))
+        return 0;
+    s->looks++;
+    return STREAM_LOOK;
+}
 
 /* What a connection is made of. */
 struct stream_env {

@@ -21,6 +21,7 @@ struct tcp {
     struct dial dial;
     struct ev_timer timer; /* silence while an answer is owed, else idleness */
     struct idle idle;
+    struct silence silence;
     bool owed;             /* bytes were asked for and none came since; outlives the cancelling of queries */
     int64_t heard_at;      /* monotonic ms of the latest byte; 0 before the first of a connection */
     int64_t rest;          /* ms it had been idle before the answer owed was asked for; 0 once a byte came */
@@ -38,13 +39,16 @@ static struct tcp *tcp_of(struct stream *s)
     return (struct tcp *)s;
 }
 
+static void wait_for(struct tcp *t, unsigned ms)
+{
+    t->timer.repeat = (double)(ms ? ms : 1) / 1000;
+    ev_timer_again(t->env.loop, &t->timer);
+}
+
 static void set_timer(struct tcp *t, bool owed)
 {
     t->owed = owed;
-    t->timer.repeat = (double)(owed ? STREAM_SILENCE : idle_limit(&t->idle)) / 1000;
-    if (t->timer.repeat <= 0)
-        t->timer.repeat = 0.001;
-    ev_timer_again(t->env.loop, &t->timer);
+    wait_for(t, owed ? silence_begin(&t->silence) : idle_limit(&t->idle));
 }
 
 static void disconnect(struct tcp *t)
@@ -245,8 +249,15 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)loop, (void)events;
     struct tcp *t = holder_of(timer, struct tcp, timer);
     bool open = t->dial.state == DIAL_OPEN;
+    unsigned more = t->owed ? silence_look(&t->silence, &t->dial) : 0;
+    if (more) {
+        wait_for(t, more);
+        return;
+    }
     if (open && !t->owed)
         idle_lived(&t->idle);
+    if (open && t->owed)
+        idle_forgotten(&t->idle, t->rest);
     if (!open)
         t->env.failed(t->env.self, DIAL_END_STALLED);
     break_off(t, open);

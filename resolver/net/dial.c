@@ -174,6 +174,17 @@ void dial_want_write(struct dial *d, bool want)
         watch(d, EV_READ | (want ? EV_WRITE : 0));
 }
 
+/* The kernel repeats after 200 ms at least and more than the round trip, so this knows long ways by itself. A
+ * peer that has no room for more, or loses some of it, still sends ACKs. */
+bool dial_unconfirmed(const struct dial *d)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return d->state == DIAL_OPEN && getsockopt(d->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_unacked > 0 && (info.tcpi_retrans > 0 || info.tcpi_retransmits > 0) &&
+           info.tcpi_last_ack_recv >= DIAL_UNHEARD;
+}
+
 void dial_feed(struct dial *d)
 {
     if (d->state == DIAL_OPEN)

@@ -23,7 +23,8 @@ enum dial_end {
 enum {
     /* ms that sent bytes may stay unconfirmed: behind it the way or the peer is gone, which a slow answer
      * alone does not mean */
-    DIAL_UNCONFIRMED_MAX = 1500
+    DIAL_UNCONFIRMED_MAX = 1500,
+    DIAL_UNHEARD = 300 /* ms without an ACK, until bytes that were repeated are called unconfirmed */
 };
 
 /* Embedded; the first four fields are set by who dials, and stay. */
@@ -52,6 +53,10 @@ enum tls_status dial_read(struct dial *d, void *buf, size_t cap, size_t *n);
 enum tls_status dial_write(struct dial *d, const void *buf, size_t len, size_t *n);
 /* Whether `ready` is called when there is room to write. */
 void dial_want_write(struct dial *d, bool want);
+/* What was sent had to be repeated, and nothing confirms it: the way or the peer may be gone without a word,
+ * as where a firewall forgot the connection. A peer that is only slow to answer confirms. False unless open.
+ */
+bool dial_unconfirmed(const struct dial *d);
 /* `ready` is called again even if no byte comes: more has been read than was used. */
 void dial_feed(struct dial *d);
 

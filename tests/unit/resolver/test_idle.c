@@ -58,12 +58,26 @@ static void test_it_grows_again(void **state)
     assert_int_equal(idle_limit(&i), 5000);
 }
 
+/* What a NAT forgot was idle for long; one that died after a second says nothing about idleness. */
+static void test_what_is_forgotten(void **state)
+{
+    (void)state;
+    struct idle i;
+    idle_init(&i);
+    idle_told(&i, 600);
+    idle_forgotten(&i, 1000);
+    assert_int_equal(idle_limit(&i), 60000);
+    idle_forgotten(&i, 40000);
+    assert_int_equal(idle_limit(&i), 30000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_told_holds),
         cmocka_unit_test(test_what_is_done_counts_more),
         cmocka_unit_test(test_it_grows_again),
+        cmocka_unit_test(test_what_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@ Steps are used up one a query; the last one stays. A step is a coroutine functio
 through the exchange as often as it likes, or never.
 """
 import asyncio
+import ctypes
 import random
 import socket
 import struct
@@ -231,6 +232,13 @@ def random_case_ok(name, asked):
     return name.lower().rstrip(".") == asked.lower().rstrip(".")
 
 
+def make_deaf(sock):
+    """Drops every segment that comes in for this connection, before TCP sees it: a classic BPF program, `ret 0`."""
+    program = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+    fprog = struct.pack("@HP", 1, ctypes.addressof(program))
+    sock.setsockopt(socket.SOL_SOCKET, 26, fprog)   # SO_ATTACH_FILTER
+
+
 class _Udp(asyncio.DatagramProtocol):
     def __init__(self, server):
         self.server = server
@@ -319,6 +327,25 @@ class FakeUpstream:
             self._thread.join(PATIENCE)
 
     stop = close
+
+    def vanish(self):
+        """From now on no packet of the connections that are open reaches us, and none of theirs is confirmed or refused,
+        as where a firewall has forgotten them; new ones work. Returns when that is so."""
+        self._on_connections(lambda w: make_deaf(w.get_extra_info("socket")))
+
+    def end_sending(self):
+        """Half-closes all connections: FIN, and still reading."""
+        self._on_connections(lambda w: w.transport.write_eof())
+
+    def _on_connections(self, act):
+        done = threading.Event()
+
+        def run():
+            for writer in self._writers:
+                act(writer)
+            done.set()
+        self._loop.call_soon_threadsafe(run)
+        assert done.wait(PATIENCE)
 
     async def _tcp(self, reader, writer):
         self.connections += 1
