@@ -225,6 +225,8 @@ static bool check_listen(const struct loader *l)
 /* What would be without effect is refused: who gives a name or a pin expects it to be checked. */
 static bool check_server(const struct loader *l, const struct conf_server *s, unsigned i)
 {
+    if (s->allow_clear && s->protocol != CONF_UDP)
+        return fail_entry(l, "upstream.servers[#].allow-clear-text", i, "is never asked in clear text");
     if (s->path && s->protocol != CONF_DOH)
         return fail_entry(l, "upstream.servers[#].path", i, "needs protocol: https");
     if (s->protocol == CONF_UDP) {
@@ -239,13 +241,32 @@ static bool check_server(const struct loader *l, const struct conf_server *s, un
     return true;
 }
 
+static const char *group_of(const struct conf_server *s)
+{
+    return s->group ? s->group : CONF_GROUP_DEFAULT;
+}
+
 static bool has_group(const struct conf *c, const char *group)
 {
     for (unsigned i = 0; i < c->upstream.count; i++)
-        if (strcmp(c->upstream.servers[i].group ? c->upstream.servers[i].group : CONF_GROUP_DEFAULT, group) ==
-            0)
+        if (strcmp(group_of(&c->upstream.servers[i]), group) == 0)
             return true;
     return false;
+}
+
+/* Servers of a group stand for each other: what some of them are asked in secret, all of them are asked. */
+static bool check_secrecy(const struct loader *l, const struct conf_server *s, unsigned i)
+{
+    const struct conf *c = l->conf;
+    for (unsigned j = 0; j < c->upstream.count; j++) {
+        const struct conf_server *other = &c->upstream.servers[j];
+        if (s->protocol == CONF_UDP && !s->allow_clear && other->protocol != CONF_UDP &&
+            strcmp(group_of(s), group_of(other)) == 0)
+            return fail_entry(l, "upstream.servers[#]", i,
+                              "would be asked in clear text what others of its group are asked over tls or "
+                              "https: give it a group of its own, or allow-clear-text: true");
+    }
+    return true;
 }
 
 static bool check_forward(const struct loader *l)
@@ -276,6 +297,9 @@ static bool check_upstream(const struct loader *l)
         return false;
     for (unsigned i = 0; i < c->upstream.count; i++)
         if (!check_server(l, &c->upstream.servers[i], i))
+            return false;
+    for (unsigned i = 0; i < c->upstream.count; i++)
+        if (!check_secrecy(l, &c->upstream.servers[i], i))
             return false;
     if (c->upstream.try_timeout > c->upstream.total_timeout)
         return fail(l, "upstream.total-timeout", "must not be less than upstream.try-timeout");

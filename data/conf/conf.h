@@ -46,6 +46,7 @@ struct conf_server {
     const char *ca_file; /* NULL: the system's CAs */
     const char *path;    /* of the URL; NULL but for CONF_DOH */
     const char *group;   /* NULL: asked for all names that no rule forwards */
+    bool allow_clear;    /* CONF_UDP beside servers of its group that are not */
 };
 
 struct conf_forward {

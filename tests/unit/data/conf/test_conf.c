@@ -91,37 +91,38 @@ static void fills_in_defaults(void **state)
     assert_null(c);
 }
 
-static const char full[] = "state-dir: state\n"
-                           "control: ./run/c.sock\n"
-                           "user: polynya\n"
-                           "workers: 3\n"
-                           "log-level: debug\n"
-                           "listen:\n"
-                           "  - address: 127.0.0.1:8443\n"
-                           "  - {address: '[::1]:8080', protocol: http, proxy-protocol: true}\n"
-                           "proxies: {trusted: [10.0.0.0/8, '2001:db8::/32'], header: forwarded}\n"
-                           "tls:\n"
-                           "  certificates:\n"
-                           "    - {chain: tls/c.pem, key: /keys/k.pem}\n"
-                           "  ticket-rotation: 1m\n"
-                           "http: {path: /a/b, static-file: \"\\u043f \\\"q\\\\.html\"}\n"
-                           "upstream:\n"
-                           "  servers: [{address: 192.0.2.1}, {address: '[2001:db8::1]:5353'},\n"
-                           "    {address: 192.0.2.3, tls-name: a.example, pins: [" PIN "], ca-file: a.pem}]\n"
-                           "  tries: 2\n"
-                           "cache: {size: 4194304, memory: 1MiB, ttl-min: 250ms}\n"
-                           "steering:\n"
-                           "  lists:\n"
-                           "    - name: demo\n"
-                           "      urls: ['file:seed/demo', 'file:///srv/list/', 'file:/srv/b', "
-                           "'https://h.example:8443/l', 'https://[::1]']\n"
-                           "      root: root-1.json\n"
-                           "      allow-special-use: true\n"
-                           "    - {name: b-2, urls: ['file:b/'], root: /r}\n"
-                           "  deny: [192.0.2.0/24, '2001:db8::1']\n"
-                           "  dnssec: override\n"
-                           "  fetch: {proxy: 'http://[::1]:3128', ca-file: ca.pem, timeout: 5s}\n"
-                           "metrics: {address: 127.0.0.1:9153}\n";
+static const char full[] =
+    "state-dir: state\n"
+    "control: ./run/c.sock\n"
+    "user: polynya\n"
+    "workers: 3\n"
+    "log-level: debug\n"
+    "listen:\n"
+    "  - address: 127.0.0.1:8443\n"
+    "  - {address: '[::1]:8080', protocol: http, proxy-protocol: true}\n"
+    "proxies: {trusted: [10.0.0.0/8, '2001:db8::/32'], header: forwarded}\n"
+    "tls:\n"
+    "  certificates:\n"
+    "    - {chain: tls/c.pem, key: /keys/k.pem}\n"
+    "  ticket-rotation: 1m\n"
+    "http: {path: /a/b, static-file: \"\\u043f \\\"q\\\\.html\"}\n"
+    "upstream:\n"
+    "  servers: [{address: 192.0.2.1, group: a}, {address: '[2001:db8::1]:5353', allow-clear-text: true},\n"
+    "    {address: 192.0.2.3, tls-name: a.example, pins: [" PIN "], ca-file: a.pem}]\n"
+    "  tries: 2\n"
+    "cache: {size: 4194304, memory: 1MiB, ttl-min: 250ms}\n"
+    "steering:\n"
+    "  lists:\n"
+    "    - name: demo\n"
+    "      urls: ['file:seed/demo', 'file:///srv/list/', 'file:/srv/b', "
+    "'https://h.example:8443/l', 'https://[::1]']\n"
+    "      root: root-1.json\n"
+    "      allow-special-use: true\n"
+    "    - {name: b-2, urls: ['file:b/'], root: /r}\n"
+    "  deny: [192.0.2.0/24, '2001:db8::1']\n"
+    "  dnssec: override\n"
+    "  fetch: {proxy: 'http://[::1]:3128', ca-file: ca.pem, timeout: 5s}\n"
+    "metrics: {address: 127.0.0.1:9153}\n";
 
 static void assert_address(const union sock_addr *a, const char *text)
 {
@@ -429,7 +430,7 @@ static void reads_tls_upstreams(void **state)
         must_parse(SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, "
                          "{address: '2001:db8::1', pins: [" PIN "]}, "
                          "{address: 192.0.2.1:8853, protocol: tls, tls-name: b, ca-file: b.pem}, "
-                         "{address: 192.0.2.4}]}");
+                         "{address: 192.0.2.4, allow-clear-text: true}]}");
     const struct conf_server *s = c->upstream.servers;
     assert_address(&s[0].address, "192.0.2.1:853");
     assert_int_equal(s[0].protocol, CONF_DOT);
@@ -442,6 +443,7 @@ static void reads_tls_upstreams(void **state)
     assert_string_equal(s[2].ca_file, "/etc/b.pem");
     assert_address(&s[3].address, "192.0.2.4:53");
     assert_int_equal(s[3].protocol, CONF_UDP);
+    assert_true(s[3].allow_clear);
     conf_free(&c);
 }
 
@@ -465,6 +467,16 @@ static void refuses_upstreams_it_cannot_serve(void **state)
          "upstream.servers[0].ca-file: needs tls-name: pins alone ask for no CA"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1, pins: [AAAA]}]}",
          "upstream.servers[0].pins[0]: must be the SHA-256 of a public key in base64, 44 characters"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, {address: 192.0.2.2}]}",
+         "upstream.servers[1]: would be asked in clear text what others of its group are asked over tls or "
+         "https: give it a group of its own, or allow-clear-text: true"},
+        {SHORT
+         "upstream: {servers: [{address: 192.0.2.1, group: default}, {address: 192.0.2.2, protocol: https, "
+         "tls-name: a.example}]}",
+         "upstream.servers[0]: would be asked in clear text what others of its group are asked over tls or "
+         "https: give it a group of its own, or allow-clear-text: true"},
+        {SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example, allow-clear-text: true}]}",
+         "upstream.servers[0].allow-clear-text: is never asked in clear text"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1}], try-timeout: 2s, total-timeout: 1s}",
          "upstream.total-timeout: must not be less than upstream.try-timeout"},
         {SHORT "upstream: {servers: [{address: 192.0.2.1}], failure-min: 10s, failure-max: 5s}",
