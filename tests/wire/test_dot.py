@@ -2,7 +2,6 @@
 """DNS over TLS (RFC 7858): what Android's Private DNS, systemd-resolved, stubby and kdig speak. Pipelining, order,
 keepalive, padding, the same answers as over HTTPS, and the same limits for those who mean no good."""
 import contextlib
-import socket
 import ssl
 import subprocess
 
@@ -11,13 +10,13 @@ import dns.flags
 import dns.rcode
 import pytest
 
-from lib import attack, doh, tools
+from lib import attack, attacks, doh, tools
 from lib.dot import Dot, frame
+from lib.good import unharmed
 from lib.lists import Publisher
 from lib.ports import free_port
 from lib.process import PATIENCE, alive, wait_until
 from lib.upstream import Gate, answer, big, delay, hold
-from test_hostile import unharmed
 
 KEEPALIVE = 11
 
@@ -401,7 +400,7 @@ def test_answers_that_nobody_takes_are_given_up(make, upstream, ca):
 
 def test_one_client_cannot_have_everything(make, ca):
     daemon = make(limits={"query-rate": 200})
-    with unharmed(daemon, ca, pause=0.05), bad(daemon, ca) as c:
+    with unharmed(daemon, ca, kept=20), bad(daemon, ca) as c:
         refused = 0
         for _ in range(80):
             c.send(*[doh.question("good.example", id=n, edns=True) for n in range(50)])
@@ -443,11 +442,10 @@ def test_clear_text_is_not_served(shared):
 
 
 def test_half_open_handshakes_keep_nobody_out(make, ca):
-    daemon = make(limits={"handshakes": 100})
-    with contextlib.ExitStack() as stack:
-        for n in range(500):
-            stack.enter_context(socket.create_connection(("127.0.0.1", dot_port(daemon)), PATIENCE,
-                                                         source_address=(f"127.66.{n % 250}.1", 0)))
-        wait_until(lambda: daemon.metric('connections_refused_total{limit="handshakes"}') >= 300, "the oldest to go")
+    daemon = make(limits={"handshakes": 400})
+    target = attack.Target(dot_port(daemon), ca)
+    with unharmed(daemon, ca), attacks.half_opened(target, 1000) as socks:
+        wait_until(lambda: daemon.metric('connections_refused_total{limit="handshakes"}') >= 600, "the oldest to go")
+        assert attacks.wait_closed(socks[0]) == "closed"
         with Dot(dot_port(daemon), ca) as c:
             assert c.ask(doh.question("good.example")).answer

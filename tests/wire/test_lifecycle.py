@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The daemon's life under load: reload, renewed certificates, stop, killed workers, restarts, and damaged cache files."""
+import contextlib
 import http.client
 import os
 import pathlib
@@ -14,7 +15,7 @@ import pytest
 from lib import doh
 from lib.certs import Pair
 from lib.polynya import merge
-from lib.process import alive, wait_until
+from lib.process import PATIENCE, alive, wait_until
 from lib.upstream import Gate, answer, fail, hold
 
 
@@ -161,12 +162,6 @@ def test_open_requests_survive_a_reload(polynya, upstream, ca):
 
 
 
-def only_current(daemon):
-    """Until the workers of older generations have ended."""
-    wait_until(lambda: len({p["generation"] for p in daemon.status()["processes"] if p["role"] == "worker"}) == 1,
-               "the old workers to end")
-
-
 def test_tickets_outlive_a_reload(polynya, ca):
     context = doh.tls_context(ca)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -174,7 +169,7 @@ def test_tickets_outlive_a_reload(polynya, ca):
         c.ask(doh.question("ticket.example"))
         session = c.sock.session
     polynya.reload()
-    only_current(polynya)
+    polynya.only_current()
     plain = socket.create_connection(("127.0.0.1", polynya.port), 10)
     with context.wrap_socket(plain, server_hostname="localhost", session=session) as again:
         assert again.session_reused
@@ -355,18 +350,41 @@ def test_killed_while_writing_the_cache(make_polynya, upstream, ca):
     assert not daemon.program.grep("level=error")
 
 
+def served_by(pid, conn):
+    """Whether a client's connection is that process's, by the kernel's tables."""
+    ours, theirs = (f"{sock[1]:04X}" for sock in (conn.sock.getsockname(), conn.sock.getpeername()))
+    inode = next(f[9] for f in map(str.split, pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+                 if f[1].endswith(":" + theirs) and f[2].endswith(":" + ours))
+    return any(os.readlink(fd) == f"socket:[{inode}]" for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_stuck_worker_is_replaced(make_polynya, upstream, ca):
-    """One that stands still takes its connections down with it, and nothing else: another takes its place."""
+    """One that stands still takes its connections down with it, and nothing else: another takes its place, and who waited
+    for the first to be accepted is served by that."""
     daemon = make_polynya(upstream, workers=2, limits={"watchdog": "1s"})
     daemon.expect_errors(r"event=watchdog")
     victim = daemon.workers()[0]
-    os.kill(victim, signal.SIGSTOP)
-    daemon.program.wait_line(f"event=watchdog who=worker/0 pid={victim}")
-    daemon.program.wait_line("event=process.died who=worker/0 signal=9")
-    wait_until(lambda: not alive(victim), "the stuck worker to be gone")
-    wait_until(lambda: len(set(daemon.workers().values()) - {victim}) == 2, "a new worker")
-    with doh.h2_tls(daemon.port, ca) as c:
-        assert c.ask(doh.question("alive.example")).dns.answer
+    with contextlib.ExitStack() as stack:
+        kept = []
+        while len({served_by(victim, c) for c in kept}) < 2 or len(kept) < 8:
+            kept.append(stack.enter_context(doh.h2_tls(daemon.port, ca)))
+            assert kept[-1].ask(doh.question("alive.example")).dns.answer
+        others = [c for c in kept if not served_by(victim, c)]
+        os.kill(victim, signal.SIGSTOP)
+        new = [stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), PATIENCE)) for _ in range(8)]
+        for c in others:
+            assert c.ask(doh.question("alive.example")).dns.answer
+        daemon.program.wait_line(f"event=watchdog who=worker/0 pid={victim}")
+        daemon.program.wait_line("event=process.died who=worker/0 signal=9")
+        wait_until(lambda: not alive(victim), "the stuck worker to be gone")
+        wait_until(lambda: len(set(daemon.workers().values()) - {victim}) == 2, "a new worker")
+        for c in others:
+            assert c.ask(doh.question("alive.example")).dns.answer
+        for c in set(kept) - set(others):
+            c.wait_closed()
+        for sock in new:
+            sock = stack.enter_context(doh.tls_context(ca, ("h2",)).wrap_socket(sock, server_hostname="localhost"))
+            assert doh.H2(sock).ask(doh.question("alive.example")).dns.answer
     assert daemon.metric("watchdog_kills_total") == 1
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attacks on the front, each a function that goes on until it is cut off or has had its fill, and the good client
-that must not notice. HTTP/2 attacks write their frames themselves: no library would."""
+"""Attacks on the front by frames, each a function that goes on until it is cut off or has had its fill. They write their
+frames themselves: no library would. attacks.py has the other kinds, and the table of all."""
 import contextlib
-import multiprocessing
 import socket
 import ssl
 import struct
@@ -18,6 +17,9 @@ END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = 0, 1, 2, 3
 STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR = 5, 6, 7, 8, 9
 ENHANCE_YOUR_CALM = 11
+CODES = {v: k for k, v in dict(globals()).items() if k in (
+    "NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM",
+    "CANCEL", "COMPRESSION_ERROR", "ENHANCE_YOUR_CALM")}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_TABLE_SIZE, MAX_CONCURRENT, INITIAL_WINDOW_SIZE = 1, 3, 4
 FILL = 40000  # frames after which an attack has had its fill
@@ -53,19 +55,19 @@ class Cut(Exception):
 
 
 class Target:
-    """Where to: ports and CA of a daemon, and from which address (another one than the good client's)."""
+    """Where to: a port, its CA, and from which address (another one than the good client's)."""
 
-    def __init__(self, daemon, ca, source="127.66.0.1"):
-        self.port, self.plain_port, self.ca, self.source = daemon.port, daemon.plain_port, ca, source
+    def __init__(self, port, ca, source="127.66.0.1"):
+        self.port, self.ca, self.source = port, ca, source
 
-    def tcp(self, port=None, source=None):
-        sock = socket.create_connection(("127.0.0.1", port or self.port), PATIENCE,
+    def tcp(self, source=None):
+        sock = socket.create_connection(("127.0.0.1", self.port), PATIENCE,
                                         source_address=(source or self.source, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def tls(self, alpn="h2", source=None):
-        sock = self.tcp(source=source)
+        sock = self.tcp(source)
         try:
             return doh.tls_context(self.ca, (alpn,)).wrap_socket(sock, server_hostname="localhost")
         except BaseException:
@@ -82,7 +84,7 @@ class Raw:
         self.inbox = b""
         self.frames = 0
         self.goaway = None
-        self.resets, self.status, self.ended, self.windows = {}, {}, set(), {}
+        self.resets, self.headers, self.status, self.ended = {}, {}, {}, set()
         self.decoder = hpack.Decoder()
         self.pings = 0
         if preface:
@@ -151,9 +153,12 @@ class Raw:
         elif kind == RST_STREAM:
             self.resets[stream] = int.from_bytes(payload, "big")
         elif kind == HEADERS:
-            self.status[stream] = int(dict(self.decoder.decode(payload))[":status"])
+            self.headers[stream] = dict(self.decoder.decode(payload))
+            self.status[stream] = int(self.headers[stream][":status"])
         elif kind == PING and flags & ACK:
             self.pings += 1
+        elif kind == PING:
+            self.sock.sendall(frame(PING, ACK, 0, payload))
         if kind in (HEADERS, DATA) and flags & END_STREAM:
             self.ended.add(stream)
 
@@ -361,53 +366,3 @@ def drip(sock, data, until_cut=PATIENCE):
         except (ConnectionError, ssl.SSLError):
             return said
     raise Fill
-
-
-# --- the good client
-
-def _be_good(port, ca, name, pause, pipe):
-    """Asks on one kept and one new connection in turn until told to stop; sends (seconds, …), [what was lost]."""
-    took, lost = [], []
-    kept = None
-    while not pipe.poll(pause):
-        for fresh in (False, True):
-            start = time.monotonic()
-            conn = None
-            try:
-                if fresh or kept is None or kept.goaway or kept.closed:
-                    conn = doh.h2_tls(port, ca)
-                if not fresh and conn:
-                    kept, conn = conn, None
-                reply = (conn or kept).ask(doh.question(name))
-                assert reply.dns.answer, reply
-                took.append(time.monotonic() - start)
-            except Exception as e:  # whatever it is, it is a reader's answer lost
-                lost.append(f"{'new' if fresh else 'kept'} connection: {e!r}")
-                kept = None if not fresh else kept
-            finally:
-                if conn:
-                    conn.close()
-    pipe.send((took, lost))
-
-
-class Good:
-    """Readers meanwhile, in a process of their own; pause: seconds they rest between questions, to stay below a rate.
-    With: no answer may be lost."""
-
-    def __init__(self, daemon, ca, name="good.example", pause=0):
-        context = multiprocessing.get_context("fork")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_be_good, args=(daemon.port, ca, name, pause, theirs), daemon=True)
-        self.took, self.lost = [], []
-
-    def __enter__(self):
-        self.process.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.pipe.send("stop")
-        if self.pipe.poll(PATIENCE):
-            self.took, self.lost = self.pipe.recv()
-        self.process.join(PATIENCE)
-        assert kind or not self.lost, f"{len(self.lost)} answers lost, the first: {self.lost[0]}"
-        assert kind or self.took, "the good client got no answer at all"

@@ -178,9 +178,11 @@ class H2:
     # --- receiving
 
     def step(self):
-        """Reads once and takes what came; False when the peer has closed."""
+        """Reads once and takes what came; False when the peer has closed. SSLWantReadError from a socket that does not wait."""
         try:
             data = self.sock.recv(65536)
+        except ssl.SSLWantReadError:
+            raise
         except (ConnectionError, ssl.SSLError):
             data = b""
         if not data:

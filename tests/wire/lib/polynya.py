@@ -111,6 +111,11 @@ class Polynya:
         self.program.send_signal(signal.SIGHUP)
         self.program.wait_line(r"\bevent=reload\.done\b", since=mark)
 
+    def only_current(self):
+        """Waits until the workers of older generations have ended."""
+        wait_until(lambda: len({p["generation"] for p in self.status()["processes"] if p["role"] == "worker"}) == 1,
+                   "the old workers to end")
+
     def stop(self, number=signal.SIGTERM):
         """Ends the daemon and asserts that it ended well."""
         program, self.program = self.program, None
