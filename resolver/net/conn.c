@@ -5,7 +5,7 @@
 #include "resolver/net/conn_inner.h"
 #include "resolver/net/rate.h"
 
-enum { CREDIT = 32 };
+enum { CREDIT = 32, LAST_REQUESTS = 100 };
 
 struct conn_set *conn_set_of(const struct conn *c)
 {
@@ -77,6 +77,17 @@ static bool pay(struct conn *c, const struct ip *client)
     return true;
 }
 
+/* What the client has sent before it hears of it is let in: to ask it elsewhere costs a handshake. Who sends
+ * on after that does not listen. */
+static void ask_to_leave(struct conn *c)
+{
+    if (!c->leaving)
+        metric_count(METRIC_CONN_SPENT);
+    c->protocol->drain(c->self, c->leaving);
+    c->leaving = true;
+    c->last_request = c->requests + LAST_REQUESTS;
+}
+
 void conn_forwarded(const struct conn *c, struct forwarded *f)
 {
     forwarded_init(f, c->set->proxies, c->relay);
@@ -97,10 +108,7 @@ bool conn_request(struct conn *c, const struct forwarded *f, struct ip *client)
 {
     *client = client_of(c, f);
     c->requests++;
-    if (!c->leaving && is_spent(c)) {
-        c->leaving = true;
-        metric_count(METRIC_CONN_SPENT);
-        c->protocol->drain(c->self, true);
-    }
+    if (c->leaving ? c->requests == c->last_request : is_spent(c))
+        ask_to_leave(c);
     return pay(c, client);
 }

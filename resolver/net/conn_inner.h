@@ -27,7 +27,8 @@ struct conn {
     struct link all, dirty, resumed, shaking;
     ev_tstamp born;
     unsigned requests;
-    unsigned credit; /* requests paid for in the client's bucket, and not yet made */
+    unsigned last_request; /* leaving: no more than so many */
+    unsigned credit;       /* requests paid for in the client's bucket, and not yet made */
     const struct http_service *service;
     void *owner;
     uint8_t first[CONN_SNIFF];

@@ -573,3 +573,26 @@ def test_ping(raw):
     raw.send(frame(PING, 0, 0, b"abcdefgh") + frame(PING, attack.ACK, 0, b"unasked!"))
     raw.read_until(lambda: raw.pings == 1)
     assert raw.alive()
+
+
+def test_who_is_asked_to_leave_gets_what_he_had_asked(make_polynya, upstream, ca):
+    """Requests that were under way when the connection had made its last are answered, not sent elsewhere; then it ends."""
+    daemon = make_polynya(upstream, limits={"requests": 5})
+    with Raw(attack.Target(daemon.port, ca).tls()) as raw:
+        raw.send(b"".join(get(attack.odd(n)) for n in range(50)))
+        for n in range(50):
+            raw.answered(attack.odd(n))
+        with pytest.raises(attack.Cut) as cut:
+            raw.drain()
+        assert cut.value.code == NO_ERROR and raw.last == attack.odd(49)
+    assert daemon.metric("connections_spent_total") == 1
+
+
+def test_who_does_not_listen_is_sent_away(make_polynya, upstream, ca):
+    daemon = make_polynya(upstream, limits={"requests": 5})
+    with Raw(attack.Target(daemon.port, ca).tls()) as raw:
+        with pytest.raises(attack.Cut) as cut:
+            for n in range(1000):
+                raw.send(get(attack.odd(n)))
+                raw.answered(attack.odd(n))
+        assert cut.value.code == NO_ERROR and 5 <= len(raw.ended) <= 105
