@@ -23,7 +23,7 @@ enum {
     TRIM_LEAST = 64,
     TRIM_LEAST_HELD = 1 << 20
 }; /* connections, bytes; below, there is little to give back */
-static const double PAUSE_SECONDS = 0.1, LAST_CALL_SECONDS = 1, TRIM_SECONDS = 1;
+static const double PAUSE_SECONDS = 0.1, COMPLAIN_SECONDS = 10, LAST_CALL_SECONDS = 1, TRIM_SECONDS = 1;
 
 struct listener {
     ev_io io;
@@ -38,11 +38,12 @@ struct front {
     struct census *census;
     struct rate *rate; /* of new connections */
     struct h2_setup *h2;
-    unsigned most;      /* connections since memory was given back last */
-    ev_timer trim;      /* more than half of them have gone: when to do it */
-    ev_timer pause;     /* out of descriptors: when to try again */
-    ev_timer last_call; /* draining: when clients that did not hear are told again */
-    ev_timer empty;     /* draining: the last connection has gone */
+    unsigned most;        /* connections since memory was given back last */
+    ev_timer trim;        /* more than half of them have gone: when to do it */
+    ev_timer pause;       /* out of descriptors, and nobody to send away: when to try again */
+    ev_tstamp complained; /* when that was told last */
+    ev_timer last_call;   /* draining: when clients that did not hear are told again */
+    ev_timer empty;       /* draining: the last connection has gone */
     bool draining;
     void (*drained)(void *self);
     void *drained_self;
@@ -68,14 +69,25 @@ static bool out_of_something(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Room for the next is made at once; what has come waits in the kernel's queue meanwhile. */
+/* What has come waits in the kernel's queue meanwhile. */
 static void pause_listening(struct front *f)
 {
-    conn_set_make_room(&f->conns);
-    log_warn("accept.paused", "why=\"%s\" connections=%u", strerror(errno), f->conns.count);
+    metric_count(METRIC_CONN_PAUSES);
     stop_listening(f);
     ev_timer_set(&f->pause, PAUSE_SECONDS, 0.);
     ev_timer_start(f->conns.loop, &f->pause);
+}
+
+/* As at limits.connections: the one worth least gives way to the next. Whether one did; told once in a while.
+ */
+static bool make_way(struct front *f, int error)
+{
+    ev_tstamp now = ev_now(f->conns.loop);
+    if (f->complained == 0 || now - f->complained >= COMPLAIN_SECONDS) {
+        f->complained = now;
+        log_warn("accept.short", "why=\"%s\" connections=%u", strerror(error), f->conns.count);
+    }
+    return conn_set_make_room(&f->conns);
 }
 
 /* After a crowd has left, or few who took much, their memory lies in pieces, which malloc would keep. */
@@ -157,19 +169,24 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 {
     (void)loop, (void)events;
     struct listener *l = w->data;
+    bool made_way = false; /* since the last one came in: it did not help */
     for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
         union sock_addr address;
         int fd = sock_accept(w->fd, &address);
+        int error = errno;
         if (fd >= 0) {
             struct ip peer = sock_addr_ip(&address);
             admit(l, fd, &peer);
-        } else {
-            if (out_of_something(errno))
+            made_way = false;
+        } else if (out_of_something(error)) {
+            if (made_way || !make_way(l->front, error)) {
                 pause_listening(l->front);
-            /* Others are of one connection that is gone already (accept(2), "Error handling"), or there is
-             * none. */
-            if (errno != ECONNABORTED && errno != EINTR)
                 return;
+            }
+            made_way = true;
+        } else if (error != ECONNABORTED && error != EINTR) {
+            /* Those are of one connection that is gone already (accept(2), "Error handling"). */
+            return;
         }
     }
 }

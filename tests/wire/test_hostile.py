@@ -4,6 +4,9 @@
 lib/attacks.py has them all; what readers feel meanwhile is measured by tests/bench/attacks, since no time is asserted here.
 """
 import contextlib
+import http.client
+import pathlib
+import re
 import resource
 import socket
 
@@ -82,6 +85,52 @@ def test_idle_connections_beyond_the_cap_give_way_oldest_first(make_polynya, ups
         with pytest.raises(Cut) as cut:
             last.drain()
         assert cut.value.code == attack.NO_ERROR and last.status == {1: 200} and last.ended == {1}
+
+
+def loop_turns(daemon):
+    """While descriptors are short the operator may have to ask again."""
+    def ask():
+        try:
+            return daemon.metric("loop_turns_total")
+        except (OSError, http.client.HTTPException):
+            return None
+    return wait_until(ask, "metrics")
+
+
+def test_without_descriptors_the_oldest_give_way(make_polynya, upstream, ca):
+    daemon = make_polynya(upstream, limits={"connections": 1000, "idle-timeout": "1h"})
+    with unharmed(daemon, ca):
+        attacks.squeeze(daemon.workers()[0])
+        turns = loop_turns(daemon)
+        with attacks.half_opened(Target(daemon.port, ca), 800, per_network=4) as socks:
+            daemon.program.wait_line(r"event=accept\.short")
+            assert attacks.wait_closed(socks[0]) == "closed"
+            assert loop_turns(daemon) - turns < 20000, "not as many turns as the processor allows"
+
+
+def naps(pid):
+    """How often a process went to sleep: one that spins does not."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE).group(1))
+
+
+def test_without_descriptors_and_idle_connections_listening_pauses(make_polynya, upstream, ca):
+    """Who comes when there is nobody to send away waits in the kernel's queue, and nothing spins."""
+    daemon = make_polynya(upstream)
+    pid = daemon.workers()[0]
+    turns = daemon.metric("loop_turns_total")
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(doh.connect(daemon.plain_port)) for _ in range(9)]
+        daemon.program.wait_line(r"event=accept\.short")
+        mark = naps(pid)
+        wait_until(lambda: naps(pid) >= mark + 5, "the worker to sleep")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        for sock in waiting:
+            assert doh.H2(sock).ask(doh.question("good.example")).dns.answer
+        assert daemon.metric("accept_pauses_total") >= 1
+        assert daemon.metric("loop_turns_total") - turns < 1000
 
 
 def test_connections_leave_descriptors_for_the_rest(make_polynya, upstream, ca):

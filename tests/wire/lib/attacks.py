@@ -7,6 +7,8 @@ ended by raising Cut or returning words. Addresses of attackers are in 127.66.0.
 """
 import contextlib
 import os
+import pathlib
+import resource
 import ssl
 from dataclasses import dataclass, field
 from typing import Callable
@@ -164,6 +166,19 @@ def idle_past_the_cap(target):
         idle[0].drain()
 
 
+def squeeze(pid):
+    """Leaves a worker 400 descriptors."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    few = len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir())) + 400
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
+
+
+def descriptors(target):
+    """After squeeze() more connections than there are descriptors, which never shake hands."""
+    with half_opened(target, 800, per_network=4) as socks:
+        return wait_closed(socks[0])
+
+
 def handshakes(target, count=400):
     """New connections as fast as they come."""
     refused = 0
@@ -256,6 +271,7 @@ CROWDS = [
     # Room for what arrives while a good client shakes hands, however busy the machine is.
     Attack(half_open, ends("closed"), {"handshakes": 800}),
     Attack(idle_past_the_cap, ends(attack.NO_ERROR), {"connections": 100, "idle-timeout": "1h"}),
+    Attack(descriptors, ends("closed"), {"connections": 1000, "idle-timeout": "1h"}, squeeze),
     Attack(handshakes, ends("closed"), {"connection-rate": 20}),
     Attack(random_names, ends("429"), {"miss-rate": 20}),
     Attack(asks_everything, ends("429"), {"query-rate": 200}),
