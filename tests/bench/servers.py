@@ -3,6 +3,7 @@
 
 All forward to the same Knot on loopback, validate nothing, ask nobody else, and may cache the whole zone.
 """
+import json
 import pathlib
 import re
 import sys
@@ -14,6 +15,8 @@ from lib.ports import free_port  # noqa: E402
 from lib.process import Program, descendants_of, wait_until  # noqa: E402
 
 STREAMS, CONNECTIONS = 100, 9_000
+UNLIMITED = {"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "requests": 0, "connections": CONNECTIONS,
+             "connections-per-prefix": CONNECTIONS, "idle-timeout": "5m"}
 
 
 def resident_of(pid, what="VmRSS"):
@@ -55,13 +58,20 @@ class Server:
     def processes(self):
         return [self.program.pid, *descendants_of(self.program.pid)]
 
-    def cpu(self):
-        """Seconds of processor time of all its threads so far: schedstat, which counts nanoseconds."""
+    def schedstat(self, column):
         total = 0
         for pid in self.processes():
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
+                total += int((task / "schedstat").read_text().split()[column])
         return total / 1e9
+
+    def cpu(self):
+        """Seconds of processor time of all its threads so far: schedstat, which counts nanoseconds."""
+        return self.schedstat(0)
+
+    def waited(self):
+        """Seconds for which its threads could have run, but others had the processor."""
+        return self.schedstat(1)
 
     def resident(self):
         """Bytes of all its processes."""
@@ -76,6 +86,7 @@ class Polynya(Server):
 
     def prepare(self):
         (self.dir / "state").mkdir()
+        limits = self.how.get("limits", UNLIMITED)
         return [DAEMON, "-c", self.write("polynya.yaml", self.fill("""
 listen:
   - {{address: "127.0.0.1:{port}", protocol: https}}
@@ -87,11 +98,10 @@ workers: {workers}
 cache: {{size: {cache}}}
 local-zones: false
 dnssec: {{mode: "off"}}
-limits: {{connection-rate: 0, query-rate: 0, miss-rate: 0, requests: 0, connections: {connections}, connections-per-prefix: {connections}, idle-timeout: 5m}}
 upstream:
   servers:
     - {{address: "127.0.0.1:{knot}"}}
-"""))]
+""") + f"limits: {json.dumps(limits)}\n")]
 
 
 class Dnsdist(Server):
