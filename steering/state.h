@@ -13,7 +13,7 @@
  *   list/<name>/seq/<domain>     struct state_seq: the highest seq ever accepted
  *   rpz/<name>/zone              a policy zone as it was accepted last (policy.h)
  *   rpz/<name>/checked           i64: when its primary last said that it is the newest
- *   rpz/.all/targets             addresses of all policy zones' CNAMEs' targets (targets.h)
+ *   rpz/.all/targets             addresses of all policy zones' CNAMEs' targets (target_table.h)
  *
  * The prober writes, everything an update changes in one transaction; workers and the command line read. */
 #ifndef POLYNYA_STEERING_STATE_H

@@ -14,21 +14,6 @@ enum { WINDOW = 32, TRY_MS = 1500, TRIES = 3, PATIENCE_MS = 5000, SOCKETS_MAX = 
 /* Seconds between two looks at what is due, and at what c-ares waits for. */
 #define TICK 0.2
 
-/* What is known of one family's addresses. */
-struct family {
-    struct ip ip[TARGET_FAMILY_MAX];
-    unsigned count;
-    bool told;   /* some answer has come */
-    bool asked;  /* some question has ended, with an answer or without */
-    bool asking; /* one is under way */
-    int64_t due; /* ms, clock_mono_ms */
-};
-
-struct target {
-    struct dns_name name;
-    struct family family[2]; /* A, AAAA */
-};
-
 /* A question under way. It outlives its target, which it finds again by name. */
 struct question {
     struct targets *all;
@@ -41,8 +26,7 @@ struct targets {
     ares_channel channel; /* NULL: it could not be opened */
     void (*changed)(void *self);
     void *self;
-    struct target *target; /* sorted by name */
-    size_t count;
+    struct target_table table;
     unsigned under_way;
     int64_t dirty; /* ms: since when addresses are others than the owner was told; 0: they are not */
     ev_timer tick;
@@ -51,58 +35,17 @@ struct targets {
 
 static const uint16_t types[] = {DNS_A, DNS_AAAA};
 
-/* ---- names ---- */
-
-static int compare_names(const struct dns_name *a, const struct dns_name *b)
-{
-    size_t least = a->len < b->len ? a->len : b->len;
-    int c = memcmp(a->wire, b->wire, least);
-    return c ? c : (a->len > b->len) - (a->len < b->len);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return compare_names(*(const struct dns_name *const *)a, *(const struct dns_name *const *)b);
-}
-
-static struct target *find(const struct targets *t, const struct dns_name *name)
-{
-    size_t low = 0, high = t->count;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int c = compare_names(name, &t->target[mid].name);
-        if (c == 0)
-            return &t->target[mid];
-        if (c < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return NULL;
-}
-
 /* ---- answers ---- */
 
-static int by_bytes(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct ip));
-}
-
-static void again(struct family *f, uint32_t seconds)
+static void again(struct target_family *f, uint32_t seconds)
 {
     f->due = clock_mono_ms() + (int64_t)seconds * 1000;
 }
 
-static void take_answer(struct targets *t, struct family *f, struct ip *ip, int count, uint32_t ttl)
+static void take_answer(struct targets *t, struct target_family *f, struct ip *ip, int count, uint32_t ttl)
 {
-    /* Servers turn their records round: sorted, the same addresses are no change. */
-    qsort(ip, (size_t)count, sizeof *ip, by_bytes);
-    bool same = f->told && f->count == (unsigned)count && memcmp(f->ip, ip, (size_t)count * sizeof *ip) == 0;
-    if (!same && !t->dirty)
+    if (target_take(f, ip, (unsigned)count) && !t->dirty)
         t->dirty = clock_mono_ms();
-    f->told = true;
-    f->count = (unsigned)count;
-    memcpy(f->ip, ip, (size_t)count * sizeof *ip);
     again(f, ttl < TARGET_AGAIN_MIN ? TARGET_AGAIN_MIN : ttl > TARGET_AGAIN_MAX ? TARGET_AGAIN_MAX : ttl);
 }
 
@@ -114,10 +57,10 @@ static void on_reply(void *self, int status, int timeouts, unsigned char *reply,
     (void)timeouts;
     free(self);
     q.all->under_way--;
-    struct target *target = status == ARES_EDESTRUCTION ? NULL : find(q.all, &q.name);
+    struct target *target = status == ARES_EDESTRUCTION ? NULL : target_table_find(&q.all->table, &q.name);
     if (!target)
         return;
-    struct family *f = &target->family[q.family];
+    struct target_family *f = &target->family[q.family];
     f->asking = false;
     f->asked = true;
     int count = -1;
@@ -151,13 +94,13 @@ static void ask(struct targets *t, struct target *target, unsigned family)
 static void ask_due(struct targets *t)
 {
     int64_t now = clock_mono_ms();
-    for (size_t i = 0; i < t->count && t->under_way < WINDOW; i++)
+    for (size_t i = 0; i < t->table.count && t->under_way < WINDOW; i++)
         for (unsigned k = 0; k < 2; k++) {
-            struct family *f = &t->target[i].family[k];
+            struct target_family *f = &t->table.target[i].family[k];
             if (f->asking || f->due > now)
                 continue;
             f->asking = true;
-            ask(t, &t->target[i], k);
+            ask(t, &t->table.target[i], k);
         }
 }
 
@@ -172,7 +115,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
         t->dirty = 0;
         t->changed(t->self);
     }
-    if (t->count == 0 && t->under_way == 0)
+    if (t->table.count == 0 && t->under_way == 0)
         ev_timer_stop(t->loop, &t->tick);
 }
 
@@ -275,113 +218,31 @@ void targets_free(struct targets **t)
     for (size_t i = 0; i < SOCKETS_MAX; i++)
         ev_io_stop((*t)->loop, &(*t)->io[i]);
     ev_timer_stop((*t)->loop, &(*t)->tick);
-    free((*t)->target);
+    target_table_fini(&(*t)->table);
     free(*t);
     *t = NULL;
 }
 
 bool targets_set(struct targets *t, const struct dns_name *const *names, size_t count)
 {
-    const struct dns_name **sorted = calloc(count + 1, sizeof *sorted);
-    struct target *fresh = calloc(count + 1, sizeof *fresh);
-    size_t n = 0;
-    bool ok = sorted && fresh;
-    if (ok && count)
-        memcpy(sorted, names, count * sizeof *sorted);
-    if (ok)
-        qsort(sorted, count, sizeof *sorted, by_name);
-    for (size_t i = 0; ok && i < count && n < TARGETS_MAX; i++) {
-        if (i > 0 && compare_names(sorted[i - 1], sorted[i]) == 0)
-            continue;
-        const struct target *before = find(t, sorted[i]);
-        if (before)
-            fresh[n] = *before;
-        fresh[n++].name = *sorted[i];
-    }
-    free(sorted);
-    if (!ok) {
-        free(fresh);
+    if (!target_table_set(&t->table, names, count))
         return false;
-    }
-    free(t->target);
-    t->target = fresh;
-    t->count = n;
-    if (n && !ev_is_active(&t->tick))
+    if (t->table.count && !ev_is_active(&t->tick))
         ev_timer_again(t->loop, &t->tick);
     return true;
 }
 
 bool targets_get(const struct targets *t, const struct dns_name *name, struct ip *out, unsigned *count)
 {
-    const struct target *target = t ? find(t, name) : NULL;
-    *count = 0;
-    if (!target)
-        return false;
-    const struct family *f = target->family;
-    /* Half of what a name has would be taken for all of it. */
-    if (!(f[0].told || f[1].told) || !(f[0].asked && f[1].asked))
-        return false;
-    for (int k = 0; k < 2; k++)
-        for (unsigned i = 0; i < f[k].count; i++)
-            out[(*count)++] = f[k].ip[i];
-    return true;
+    return target_table_get(&t->table, name, out, count);
 }
-
-/* ---- disk: of each name with addresses, its length and bytes, their number, and they ---- */
 
 struct bytes targets_save(const struct targets *t)
 {
-    struct ip ip[2 * TARGET_FAMILY_MAX];
-    size_t cap = t->count * (2 + DNS_NAME_MAX + sizeof ip);
-    uint8_t *data = cap ? malloc(cap) : NULL;
-    struct writer w = writer_of(data, cap);
-    for (size_t i = 0; data && i < t->count; i++) {
-        unsigned count;
-        if (!targets_get(t, &t->target[i].name, ip, &count) || count == 0)
-            continue;
-        writer_u8(&w, t->target[i].name.len);
-        writer_put(&w, t->target[i].name.wire, t->target[i].name.len);
-        writer_u8(&w, (uint8_t)count);
-        writer_put(&w, ip, count * sizeof *ip);
-    }
-    return bytes_of(data, data ? w.len : 0);
+    return target_table_save(&t->table);
 }
 
-static bool load_addresses(struct target *target, const struct ip *ip, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct family *f = &target->family[ip[i].len == 16];
-        if ((ip[i].len != 4 && ip[i].len != 16) || f->count == TARGET_FAMILY_MAX)
-            return false;
-        f->ip[f->count++] = ip[i];
-    }
-    for (int k = 0; k < 2; k++)
-        target->family[k].told = target->family[k].asked = true;
-    return true;
-}
-
-/* Entries as targets that nobody wants yet: targets_set takes over those that somebody does. */
 void targets_load(struct targets *t, struct bytes saved)
 {
-    struct ip ip[2 * TARGET_FAMILY_MAX];
-    size_t at = 0, n = 0;
-    struct target *all = calloc(TARGETS_MAX, sizeof *all);
-    while (all && n < TARGETS_MAX && saved.len - at >= 2) {
-        struct bytes rest = bytes_of(saved.data + at + 1, saved.len - at - 1);
-        size_t end = 0, len = saved.data[at];
-        if (rest.len <= len || !name_read(bytes_of(rest.data, len), &end, &all[n].name) || end != len)
-            break;
-        unsigned count = rest.data[len];
-        if (count > 2 * TARGET_FAMILY_MAX || rest.len - len - 1 < count * sizeof *ip)
-            break;
-        memcpy(ip, rest.data + len + 1, count * sizeof *ip);
-        if ((n > 0 && compare_names(&all[n - 1].name, &all[n].name) >= 0) ||
-            !load_addresses(&all[n], ip, count))
-            break;
-        at += 2 + len + count * sizeof *ip;
-        n++;
-    }
-    free(t->target);
-    t->target = all;
-    t->count = n;
+    target_table_load(&t->table, saved);
 }

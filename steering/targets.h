@@ -8,11 +8,9 @@
 #ifndef POLYNYA_STEERING_TARGETS_H
 #define POLYNYA_STEERING_TARGETS_H
 
-#include "data/base/text.h"
 #include "data/conf/conf.h"
-#include "data/dns/name.h"
+#include "steering/target_table.h"
 
-enum { TARGETS_MAX = 4096, TARGET_FAMILY_MAX = 16 };
 /* Seconds after which a name is asked for again: its TTL within these; after a failure. */
 enum { TARGET_AGAIN_MIN = 60, TARGET_AGAIN_MAX = 3600, TARGET_AGAIN_FAILED = 30 };
 
@@ -23,15 +21,11 @@ struct targets;
 struct targets *targets_new(struct ev_loop *loop, const struct conf *conf, void (*changed)(void *self),
                             void *self);
 void targets_free(struct targets **t);
-/* The names to look after from here on, lower-case, in any order and more than once; of those there were,
- * what is known stays. More than TARGETS_MAX are left out. False without memory: all is as it was. */
+/* These are target_table.h's, of the names that are looked after. */
 bool targets_set(struct targets *t, const struct dns_name *const *names, size_t count);
-/* At most 2 × TARGET_FAMILY_MAX addresses; false while they are not known. */
 bool targets_get(const struct targets *t, const struct dns_name *name, struct ip *out, unsigned *count);
-
-/* All that is known, for the disk: malloced; .data NULL if that is nothing, or without memory. */
 struct bytes targets_save(const struct targets *t);
-/* What was saved, before any name is set: names that are set know it. Damaged bytes are ignored. */
+/* Before any name is set. */
 void targets_load(struct targets *t, struct bytes saved);
 
 /* The addresses of that type (A or AAAA) that a reply gives for name, behind at most 16 CNAMEs; ttl is

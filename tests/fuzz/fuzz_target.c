@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Replies about CNAMEs' targets, and what is kept of them on disk, from hostile bytes. */
-#include <ev.h>
 #include <stdlib.h>
 
 #include "data/dns/msg.h"
 #include "steering/targets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void changed(void *self)
-{
-    (void)self;
-}
 
 static void read_reply(struct bytes reply, const struct dns_name *name, uint16_t type)
 {
@@ -27,24 +21,18 @@ static void read_reply(struct bytes reply, const struct dns_name *name, uint16_t
 
 static void read_saved(struct bytes saved, const struct dns_name *name)
 {
-    static struct ev_loop *loop;
-    static const struct conf conf;
-    struct ip ip[2 * TARGET_FAMILY_MAX];
+    struct target_table t = {0};
+    struct ip ip[TARGET_ADDRESSES_MAX];
     unsigned count;
     const struct dns_name *names[] = {name, name};
-    if (!loop)
-        loop = ev_loop_new(EVFLAG_NOENV);
-    struct targets *t = targets_new(loop, &conf, changed, NULL);
-    if (!t)
+    target_table_load(&t, saved);
+    if (!target_table_set(&t, names, 2))
         abort();
-    targets_load(t, saved);
-    if (!targets_set(t, names, 2))
+    if (target_table_get(&t, name, ip, &count) && count > TARGET_ADDRESSES_MAX)
         abort();
-    if (targets_get(t, name, ip, &count) && count > 2 * TARGET_FAMILY_MAX)
-        abort();
-    struct bytes again = targets_save(t);
+    struct bytes again = target_table_save(&t);
     free((uint8_t *)(uintptr_t)again.data);
-    targets_free(&t);
+    target_table_fini(&t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -25,7 +25,7 @@ LAYERS = [
 
 # Decide, but do nothing: time, randomness and answers are arguments. No I/O layer, no role, no clock. What belongs to
 # them and reads files is called ..._file.
-PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "addresses", "rpz", "registry", "view", "xfr", "target_reply"]
+PURE = ["guard", "trust", "ooni", "list", "health", "override", "pick", "steer", "addresses", "rpz", "registry", "view", "xfr", "target_reply", "target_table"]
 ROLES = ["feed", "prober", "registrar", "fleet"]
 IMPURE_INCLUDES = re.compile(r'"(resolver/|data/store/|data/base/clock|data/base/log)|<(ev|curl/|sys/socket|lmdb|hiredis)')
 IMPURE_CALLS = {"time", "clock_gettime", "gettimeofday", "getrandom", "random", "rand", "arc4random", "RAND_bytes",

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CNAMEs' targets: what a reply says of one, and what is still known when others are wanted, or after a
- * start. */
+/* CNAMEs' targets: what a reply says of one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
-#include <ev.h>
 
 #include "data/dns/msg.h"
 #include "steering/targets.h"
@@ -102,70 +99,12 @@ static void no_more_than_a_few_are_taken(void **state)
     assert_int_equal(read_reply(many, 40, DNS_A, ip, &ttl), TARGET_FAMILY_MAX);
 }
 
-static void changed(void *self)
-{
-    (void)self;
-}
-
-/* As targets_save writes it. */
-static size_t saved(uint8_t *out, size_t cap, const char *const *names, size_t count)
-{
-    struct writer w = writer_of(out, cap);
-    struct ip ip = {.len = 4, .addr = {1, 1, 1, 1}};
-    for (size_t i = 0; i < count; i++) {
-        const struct dns_name n = name(names[i]);
-        writer_u8(&w, n.len);
-        writer_put(&w, n.wire, n.len);
-        writer_u8(&w, 1);
-        writer_put(&w, &ip, sizeof ip);
-    }
-    assert_false(w.full);
-    return w.len;
-}
-
-static void what_was_known_comes_back(void **state)
-{
-    (void)state;
-    static const struct conf conf;
-    struct ev_loop *loop = ev_loop_new(EVFLAG_NOENV);
-    struct targets *t = targets_new(loop, &conf, changed, NULL);
-    const char *const both[] = {"a.example", "b.example"};
-    const struct dns_name a = name("a.example"), b = name("b.example"), c = name("c.example");
-    const struct dns_name *wanted[] = {&c, &a, &a};
-    uint8_t block[512];
-    struct ip ip[2 * TARGET_FAMILY_MAX];
-    unsigned count;
-    assert_non_null(t);
-    size_t len = saved(block, sizeof block, both, 2);
-    targets_load(t, bytes_of(block, len));
-    assert_true(targets_set(t, wanted, 3));
-    assert_true(targets_get(t, &a, ip, &count));
-    assert_int_equal(count, 1);
-    assert_false(targets_get(t, &b, ip, &count));
-    assert_false(targets_get(t, &c, ip, &count));
-    struct bytes again = targets_save(t);
-    assert_int_equal(again.len, saved(block, sizeof block, both, 1));
-    assert_memory_equal(again.data, block, again.len);
-    free((uint8_t *)(uintptr_t)again.data);
-    for (size_t cut = 0; cut < len; cut++) {
-        uint8_t *copy = malloc(cut ? cut : 1);
-        saved(block, sizeof block, both, 2);
-        memcpy(copy, block, cut);
-        targets_load(t, bytes_of(copy, cut));
-        free(copy);
-        assert_false(targets_get(t, &b, ip, &count));
-    }
-    targets_free(&t);
-    ev_loop_destroy(loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read_behind_cnames),
         cmocka_unit_test(what_leads_nowhere_has_no_addresses),
         cmocka_unit_test(no_more_than_a_few_are_taken),
-        cmocka_unit_test(what_was_known_comes_back),
     };
     return cmocka_run_group_tests_name("steering targets", tests, NULL, NULL);
 }
