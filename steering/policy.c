@@ -67,22 +67,28 @@ struct policy_zone *policy_read_file(const char *path, const struct rpz_judge *j
     return p;
 }
 
-static bool read_head(struct bytes value, const struct rpz_judge *judge, struct kept_head *head)
+static bool read_head(struct bytes value, struct kept_head *head)
 {
     if (value.len < sizeof *head)
         return false;
     memcpy(head, value.data, sizeof *head);
-    return head->format == FORMAT && head->zone.len == judge->zone->len &&
-           memcmp(head->zone.wire, judge->zone->wire, head->zone.len) == 0;
+    return head->format == FORMAT;
+}
+
+static struct records *read_records(struct bytes value)
+{
+    return records_read(
+        bytes_of(value.data + sizeof(struct kept_head), value.len - sizeof(struct kept_head)));
 }
 
 struct policy_zone *policy_load(struct store_txn *t, const char *name, const struct rpz_judge *judge)
 {
     struct kept_head head;
     struct bytes value, checked;
-    if (state_get_policy(t, name, STATE_POLICY_ZONE, &value) != STORE_OK || !read_head(value, judge, &head))
+    if (state_get_policy(t, name, STATE_POLICY_ZONE, &value) != STORE_OK || !read_head(value, &head) ||
+        !name_equal(&head.zone, judge->zone))
         return NULL;
-    struct records *records = records_read(bytes_of(value.data + sizeof head, value.len - sizeof head));
+    struct records *records = read_records(value);
     struct policy_zone *p = records ? policy_new(records, &head.soa, judge) : NULL;
     if (p) {
         p->checked = 0;
@@ -113,21 +119,26 @@ enum store_result policy_store(struct store_txn *t, const char *name, const stru
     return result;
 }
 
+/* The next wildcard above name, which becomes what it stands above of. False at the root. */
+static bool wildcard_above(struct dns_name *name, struct dns_name *star)
+{
+    do {
+        if (!name_parent(name, name))
+            return false;
+    } while (name->len > DNS_NAME_MAX - 2);
+    star->len = (uint8_t)(name->len + 2);
+    memcpy(star->wire, "\1*", 2);
+    memcpy(star->wire + 2, name->wire, name->len);
+    return true;
+}
+
 static bool is_taken(const struct records *taken, const struct dns_name *name)
 {
     struct dns_name above = *name, star;
-    if (records_have(taken, name, 0, BYTES_NONE))
-        return true;
-    while (name_parent(&above, &above)) {
-        if (above.len > DNS_NAME_MAX - 2)
-            continue;
-        star.len = (uint8_t)(above.len + 2);
-        memcpy(star.wire, "\1*", 2);
-        memcpy(star.wire + 2, above.wire, above.len);
-        if (records_have(taken, &star, 0, BYTES_NONE))
-            return true;
-    }
-    return false;
+    bool found = records_have(taken, name, 0, BYTES_NONE);
+    while (!found && wildcard_above(&above, &star))
+        found = records_have(taken, &star, 0, BYTES_NONE);
+    return found;
 }
 
 bool policy_choose(struct policy_zone *p, struct records *taken, size_t *count)
@@ -140,4 +151,52 @@ bool policy_choose(struct policy_zone *p, struct records *taken, size_t *count)
         if (!records_add(taken, p->rules.passed[i], 0, 0, BYTES_NONE))
             return false;
     return true;
+}
+
+/* ---- one rule ---- */
+
+/* The records of r->owner below r->zone, into r->records. False if there are none. */
+static bool take_owner(struct policy_rule *r, const struct record *const *all, size_t count)
+{
+    struct dns_name owner;
+    size_t len = r->owner.len - (size_t)1;
+    if (len + r->zone.len > DNS_NAME_MAX)
+        return false;
+    memcpy(owner.wire, r->owner.wire, len);
+    memcpy(owner.wire + len, r->zone.wire, r->zone.len);
+    owner.len = (uint8_t)(len + r->zone.len);
+    for (size_t i = 0; i < count; i++)
+        if (bytes_equal(record_owner(all[i]), bytes_of(owner.wire, owner.len)) &&
+            !records_add(r->records, &owner, all[i]->type, all[i]->ttl, record_rdata(all[i])))
+            return false;
+    return records_count(r->records) > 0;
+}
+
+static bool find_rule(struct policy_rule *r, const struct dns_name *of, const struct record *const *all,
+                      size_t count)
+{
+    struct dns_name above = *of;
+    r->owner = *of;
+    bool found = take_owner(r, all, count);
+    while (!found && wildcard_above(&above, &r->owner))
+        found = take_owner(r, all, count);
+    return found;
+}
+
+bool policy_rule_load(struct store_txn *t, const char *name, const struct dns_name *of,
+                      struct policy_rule *out)
+{
+    struct kept_head head;
+    struct bytes value;
+    if (state_get_policy(t, name, STATE_POLICY_ZONE, &value) != STORE_OK || !read_head(value, &head))
+        return false;
+    *out = (struct policy_rule){.records = records_new(), .zone = head.zone, .serial = head.soa.serial};
+    struct records *records = read_records(value);
+    const struct record **all = records ? records_sorted(records) : NULL;
+    bool found = out->records && all && find_rule(out, of, all, records_count(records));
+    if (!found)
+        records_free(&out->records);
+    free(all);
+    records_free(&records);
+    return found;
 }

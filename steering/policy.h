@@ -31,6 +31,18 @@ struct policy_zone *policy_load(struct store_txn *t, const char *name, const str
 enum store_result policy_store(struct store_txn *t, const char *name, const struct dns_name *zone,
                                const struct policy_zone *p);
 
+/* What a policy zone says of a name: the records of one owner, their zone and serial with them. */
+struct policy_rule {
+    struct records *records;
+    struct dns_name owner; /* without the zone's name; "*" as a first label: the nearest wildcard above it */
+    struct dns_name zone;
+    uint32_t serial;
+};
+
+/* As it was kept under that name: the rule for it, or the nearest wildcard's. False: none, or no memory. */
+bool policy_rule_load(struct store_txn *t, const char *name, const struct dns_name *of,
+                      struct policy_rule *out);
+
 /* Its sites, but for names that are taken (type 0, no RDATA; "*" as a first label stands for all below): in
  * p->live, until the next call. Then adds the names it passes through. False without memory. */
 bool policy_choose(struct policy_zone *p, struct records *taken, size_t *count);

@@ -4,6 +4,7 @@
 
 #include "data/list/delegations.h"
 #include "steering/cli/sites.h"
+#include "steering/cli/why_rule.h"
 
 struct search {
     struct cli *c;
@@ -75,16 +76,10 @@ struct said {
     const char *says, *text;
 };
 
-static struct said judge(const struct search *s, const struct view_list *l, const struct view_site *site,
-                         const struct delegation *d)
+static struct said judge(const struct search *s, const struct view_site *site, const struct delegation *d)
 {
-    if (site && site == s->answers && l->trust == VIEW_POLICY)
-        return (struct said){"answers",
-                             "a policy zone that nobody signed has a rule for it, and no list has the name"};
     if (site && site == s->answers)
         return (struct said){"answers", "it has the name, and no list before it does"};
-    if (!site && l->trust == VIEW_POLICY)
-        return (struct said){"unknown", "a policy zone without a rule for it that counts"};
     if (site && s->answers && name_equal(&site->domain, &s->answers->domain))
         return (struct said){"comes-later", "it has the site, but a list before it has the name"};
     if (site)
@@ -96,6 +91,38 @@ static struct said judge(const struct search *s, const struct view_list *l, cons
     return (struct said){"unknown", "it does not know the name"};
 }
 
+/* Of a policy zone, whose rules are for exact names and have been judged one by one. */
+static struct said judge_rule(const struct search *s, const struct view_site *site, enum why_rule_says says)
+{
+    static const struct said saids[] = {
+        [WHY_RULE_NONE] = {"unknown", "it has no rule for the name"},
+        [WHY_RULE_STEERS] = {"comes-later",
+                             "it has a rule, but a list has the name, or a zone before it passes it through"},
+        [WHY_RULE_PASSES] = {"passes-through", "its rule leaves the name to upstream"},
+        [WHY_RULE_WAITS] = {"waiting", "no address of its rule's CNAME target is known yet"},
+        [WHY_RULE_REFUSED] = {"refused", "its rule is not taken"},
+        [WHY_RULE_NOT_JUDGED] = {"not-taken",
+                                 "it has a rule that is not in force; with -c FILE it is told why"},
+    };
+    if (site && site == s->answers)
+        return (struct said){"answers", "it has a rule for the name, and no list before it has the name"};
+    return saids[site ? WHY_RULE_STEERS : says];
+}
+
+static json_t *policy_row(const struct search *s, const struct view_list *l)
+{
+    json_t *rule;
+    const struct view_site *site =
+        s->answers && view_site_list(s->answers) == l ? s->answers : nearest_site(l, s->name);
+    struct said said = judge_rule(s, site, why_rule(s->c, s->d, l->name, s->name, s->now, &rule));
+    json_t *row = sites_list_json(l, s->now),
+           *more = json_pack("{s:s, s:s, s:s?, s:n, s:o}", "says", said.says, "text", said.text, "site",
+                             site ? sites_name(s->c, &site->domain) : NULL, "delegation", "rule", rule);
+    json_object_update(row, more);
+    json_decref(more);
+    return row;
+}
+
 static json_t *list_row(const struct search *s, const struct view_list *l)
 {
     struct delegations all = {0};
@@ -103,7 +130,7 @@ static json_t *list_row(const struct search *s, const struct view_list *l)
         s->answers && view_site_list(s->answers) == l ? s->answers : nearest_site(l, s->name);
     const struct delegation *d =
         load_delegations(s, l->name, &all) ? nearest_delegation(&all, site ? &site->domain : s->name) : NULL;
-    struct said said = judge(s, l, site, d);
+    struct said said = judge(s, site, d);
     json_t *row = sites_list_json(l, s->now);
     json_object_set_new(row, "says", json_string(said.says));
     json_object_set_new(row, "text", json_string(said.text));
@@ -112,6 +139,7 @@ static json_t *list_row(const struct search *s, const struct view_list *l)
                         : d  ? json_string(d->domain)
                              : json_null());
     json_object_set_new(row, "delegation", delegation_json(&all, d));
+    json_object_set_new(row, "rule", json_null());
     return row;
 }
 
@@ -128,8 +156,8 @@ static const struct view_list *list_named(const struct view *v, const char *name
 static void add_absent(const struct search *s, const char *name, const char *text, json_t *rows)
 {
     if (!list_named(s->d->view, name))
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:n, s:n}", "name", name, "says",
-                                              "not-accepted", "text", text, "site", "delegation"));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "name", name, "says",
+                                              "not-accepted", "text", text, "site", "delegation", "rule"));
 }
 
 /* Those of the config of which nothing is in force. */
@@ -149,7 +177,7 @@ json_t *why_lists(struct cli *c, const struct daemon *d, const struct dns_name *
     const struct view_list *l = view_lists(d->view, &count);
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, list_row(&s, &l[i]));
+        json_array_append_new(rows, l[i].trust == VIEW_POLICY ? policy_row(&s, &l[i]) : list_row(&s, &l[i]));
     add_all_absent(&s, rows);
     return rows;
 }

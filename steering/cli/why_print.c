@@ -60,6 +60,38 @@ static void print_delegation(const json_t *d)
     putchar('\n');
 }
 
+static void print_target(const json_t *rule)
+{
+    const json_t *addresses = json_object_get(rule, "target_addresses");
+    printf("  target       %s, looked up: ", cli_json_string(rule, "target"));
+    if (json_is_array(addresses))
+        print_words(addresses, " ");
+    else
+        fputs("no address known yet", stdout);
+    putchar('\n');
+}
+
+static void print_refused(const json_t *refused)
+{
+    const char *why;
+    json_t *count;
+    json_object_foreach((json_t *)refused, why, count)
+        printf("  refused      " NUMBER " %s\n", json_integer_value(count), why);
+}
+
+static void print_rule(const json_t *rule)
+{
+    json_t *line;
+    size_t i;
+    if (!json_is_object(rule))
+        return;
+    json_array_foreach(json_object_get(rule, "records"), i, line)
+        printf("  rule         %s\n", json_string_value(line));
+    if (is_set(rule, "target"))
+        print_target(rule);
+    print_refused(json_object_get(rule, "refused"));
+}
+
 static void print_list(const json_t *row)
 {
     bool zone = strcmp(cli_json_string(row, "trust"), "unsigned") == 0;
@@ -73,23 +105,34 @@ static void print_list(const json_t *row)
         printf(": %s", cli_json_string(row, "site"));
     printf(": %s\n", cli_json_string(row, "text"));
     print_delegation(json_object_get(row, "delegation"));
+    print_rule(json_object_get(row, "rule"));
+}
+
+static void print_policy(const json_t *policy)
+{
+    printf("policy         answers " NUMBER ", ttl " NUMBER ", all down: %s; probed: %s",
+           cli_json_number(policy, "answers"), cli_json_number(policy, "ttl"),
+           cli_json_string(policy, "all_down"), cli_json_string(policy, "probe_path"));
+    puts(is_set(policy, "probe_contains") ? ", for a marker" : "");
 }
 
 static void print_registration(const json_t *r)
 {
-    const json_t *policy = json_object_get(r, "policy");
-    if (cli_json_is(r, "signed"))
-        printf("registration   %s seq " NUMBER ", %s %s; names ", cli_json_string(r, "domain"),
-               cli_json_number(r, "seq"), cli_json_is(r, "expired") ? "EXPIRED" : "expires",
-               cli_json_string(r, "expires"));
-    else
-        printf("no signature   %s stands in a policy zone, and only our own probes' proof counts; names ",
-               cli_json_string(r, "domain"));
+    printf("registration   %s seq " NUMBER ", %s %s; names ", cli_json_string(r, "domain"),
+           cli_json_number(r, "seq"), cli_json_is(r, "expired") ? "EXPIRED" : "expires",
+           cli_json_string(r, "expires"));
     print_words(json_object_get(r, "names"), " ");
-    printf("\npolicy         answers " NUMBER ", ttl " NUMBER ", all down: %s; probed: %s",
-           cli_json_number(policy, "answers"), cli_json_number(policy, "ttl"),
-           cli_json_string(policy, "all_down"), cli_json_string(policy, "probe_path"));
-    puts(is_set(policy, "probe_contains") ? ", for a marker" : "");
+    putchar('\n');
+}
+
+/* Where readers look for a registration there is none, and why that matters. */
+static void print_rule_in_force(const json_t *r)
+{
+    printf("rule           for %s in policy zone %s, serial " NUMBER
+           ": %s, so mirrors count only while our own "
+           "probes prove them\n",
+           cli_json_string(r, "domain"), cli_json_string(r, "policy_zone"), cli_json_number(r, "serial"),
+           cli_json_string(r, "trust"));
 }
 
 static void print_scope(const json_t *scope)
@@ -158,6 +201,20 @@ static void print_mirrors(const json_t *mirrors)
     json_array_foreach(mirrors, i, mirror) print_mirror(mirror);
 }
 
+/* Of the site that answers, whoever speaks for it. */
+static void print_site(const json_t *tree)
+{
+    const json_t *registration = json_object_get(tree, "registration"), *rule = json_object_get(tree, "rule");
+    if (json_is_object(registration))
+        print_registration(registration);
+    else
+        print_rule_in_force(rule);
+    print_policy(json_object_get(json_is_object(registration) ? registration : rule, "policy"));
+    print_scope(json_object_get(tree, "scope"));
+    print_health(json_object_get(tree, "health"));
+    print_mirrors(json_object_get(tree, "mirrors"));
+}
+
 static void print_answer(const json_t *answer)
 {
     const char *type;
@@ -192,12 +249,8 @@ void why_print(const json_t *tree)
     json_array_foreach(json_object_get(tree, "lists"), i, row) print_list(row);
     if (json_array_size(json_object_get(tree, "lists")) == 0)
         puts("list           there is none");
-    if (is_set(tree, "registration")) {
-        print_registration(json_object_get(tree, "registration"));
-        print_scope(json_object_get(tree, "scope"));
-        print_health(json_object_get(tree, "health"));
-        print_mirrors(json_object_get(tree, "mirrors"));
-    }
+    if (is_set(tree, "mirrors"))
+        print_site(tree);
     printf("decision       %s: %s\n", cli_json_string(tree, "outcome"), cli_json_string(tree, "text"));
     if (is_set(tree, "ttl"))
         print_ttl(tree);

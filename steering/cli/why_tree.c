@@ -70,15 +70,22 @@ static json_t *policy_json(const struct view_site *s)
                      marker.len ? json_stringn((const char *)marker.data, marker.len) : json_null());
 }
 
-/* Of a policy zone: what stands in for one. */
 static json_t *registration_json(const struct why *q)
 {
     const struct view_site *s = q->site;
-    bool is_signed = view_site_signed(s);
-    return json_pack("{s:s, s:b, s:I, s:o, s:b, s:o, s:o}", "domain", sites_name(q->c, &s->domain), "signed",
-                     is_signed, "seq", (json_int_t)s->seq, "expires",
-                     is_signed ? cli_json_time(s->expires) : json_null(), "expired", q->now >= s->expires,
-                     "names", sites_names_json(q->c, q->daemon.view, s), "policy", policy_json(s));
+    return json_pack("{s:s, s:I, s:o, s:b, s:o, s:o}", "domain", sites_name(q->c, &s->domain), "seq",
+                     (json_int_t)s->seq, "expires", cli_json_time(s->expires), "expired",
+                     q->now >= s->expires, "names", sites_names_json(q->c, q->daemon.view, s), "policy",
+                     policy_json(s));
+}
+
+/* What stands in for a registration where a policy zone answers; the rule itself is told among the lists. */
+static json_t *rule_json(const struct why *q)
+{
+    const struct view_list *l = view_site_list(q->site);
+    return json_pack("{s:s, s:s, s:I, s:s, s:o}", "domain", sites_name(q->c, &q->site->domain), "policy_zone",
+                     l->name, "serial", (json_int_t)l->version, "trust", sites_trust(l), "policy",
+                     policy_json(q->site));
 }
 
 static json_t *scope_json(const struct why *q, const struct steer_case *k)
@@ -139,7 +146,9 @@ static void add_site(const struct why *q, json_t *tree)
 {
     struct steer_case k;
     steer_case_init(&k, q->site, q->daemon.health, &q->client, q->day_secret, q->now);
-    json_object_set_new(tree, "registration", registration_json(q));
+    bool is_signed = view_site_signed(q->site);
+    json_object_set_new(tree, is_signed ? "registration" : "rule",
+                        is_signed ? registration_json(q) : rule_json(q));
     json_object_set_new(tree, "scope", scope_json(q, &k));
     json_object_set_new(tree, "health", sites_health_json(&k));
     json_object_set_new(tree, "mirrors", mirrors_json(q, &k));
@@ -189,9 +198,9 @@ json_t *why_tree(const struct why *q)
     char type[16];
     dns_type_format(q->type, type);
     json_t *tree = json_pack(
-        "{s:s, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n}", "name", sites_name(q->c, &q->name), "type",
+        "{s:s, s:s?, s:o, s:o, s:o, s:n, s:n, s:n, s:n, s:n}", "name", sites_name(q->c, &q->name), "type",
         q->one_type ? type : NULL, "now", cli_json_time(q->now), "client", client_json(q), "lists",
-        why_lists(q->c, &q->daemon, &q->name, q->now), "registration", "scope", "health", "mirrors");
+        why_lists(q->c, &q->daemon, &q->name, q->now), "registration", "rule", "scope", "health", "mirrors");
     if (tree && q->site)
         add_site(q, tree);
     if (tree)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables in the man pages against the tables in the code: data/conf/settings.def in polynya.yaml(5), and
-data/base/metric.def, reason.def and refusal.def in polynyad(8).
+"""The tables in the man pages against the tables in the code: data/conf/settings.def in polynya.yaml(5),
+data/base/metric.def, reason.def and refusal.def in polynyad(8), and the words of steering's decisions in polynya(1).
 
 Each table stands in its page between two marked comments, exactly as this script writes it; --write renews them. So a
 setting cannot gain a key, a default or a range that its man page does not tell."""
@@ -28,7 +28,7 @@ KINDS = {
 def rows(path, macros):
     """(macro, arguments) of each line that is a row; quoted arguments lose their quotes, others become words."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        match = re.fullmatch(r"([A-Z]+)\((.*)\)\s*", line)
+        match = re.fullmatch(r"([A-Z_]+)\((.*)\)\s*", line)
         if not match:
             continue
         if match[1] not in macros:
@@ -112,10 +112,21 @@ def refusals_table():
         yield from roff(text[:1].upper() + text[1:] + ".")
 
 
+def words_table(source, macro):
+    """Rows that end in a name and what it says."""
+    def table():
+        for _, row in rows(ROOT / "steering" / source, (macro,)):
+            yield f".It Li {row[-2]}".replace("-", r"\-")
+            yield from roff(row[-1])
+    return table
+
+
 TABLES = [("data/conf/polynya.yaml.5", "settings.def", settings_table),
           ("resolver/polynyad.8", "metric.def", metrics_table),
           ("resolver/polynyad.8", "reason.def", reasons_table),
-          ("resolver/polynyad.8", "refusal.def", refusals_table)]
+          ("resolver/polynyad.8", "refusal.def", refusals_table),
+          ("steering/cli/polynya.1", "steer_verdict.def", words_table("steer_verdict.def", "STEER_VERDICT")),
+          ("steering/cli/polynya.1", "steer_why.def", words_table("steer_why.def", "STEER_WHY"))]
 
 
 def renew(page, source, table):

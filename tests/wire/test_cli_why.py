@@ -8,6 +8,7 @@ from lib import doh, mmdb
 from lib.cli import Cli
 from lib.lists import Publisher, utc
 from lib.process import wait_until
+from lib.upstream import answer, drop
 
 NAME = "news.example"
 M1, M2 = "m1,127.0.0.2,::2,alpn=h2,weight=300", "m2,127.0.0.3,alpn=h2"
@@ -233,14 +234,18 @@ def test_a_policy_zone_is_told_apart(make_polynya, upstream, publisher, tmp_path
 
     def why(name, *words):
         return cli("why", name, "-c", daemon.file, *words, now=None)
-    wait_until(lambda: json.loads(why("zone.example", "--json"))["registration"], "the zone in force")
+    wait_until(lambda: json.loads(why("zone.example", "--json"))["rule"], "the zone in force")
     told = json.loads(why("zone.example", "--json"))
     rows = {row["name"]: (row["says"], row.get("trust")) for row in told["lists"]}
     assert rows == {"demo": ("unknown", "signed"), "mine": ("answers", "unsigned"), "none": ("not-accepted", None)}
-    assert told["registration"]["signed"] is False and told["registration"]["expires"] is None
+    assert told["registration"] is None
+    assert told["rule"] == {"domain": "zone.example", "policy_zone": "mine", "serial": 7, "trust": "unsigned",
+                            "policy": {"answers": 1, "ttl": 60, "all_down": "origin", "probe_path": "/",
+                                       "probe_contains": None}}
     assert [a["verdict"] for m in told["mirrors"] for a in m["addresses"]] == ["unproved"] and told["outcome"] == "truth"
     text = why("zone.example")
-    assert "policy zone    mine serial 7" in text and "no signature   zone.example" in text
+    assert "policy zone    mine serial 7" in text and "registration" not in text
+    assert "rule           for zone.example in policy zone mine, serial 7: unsigned" in text
     assert {row["says"] for row in json.loads(why(NAME, "--json"))["lists"]} >= {"answers"}
     table = json.loads(cli("mirrors", "-c", daemon.file, "--json", now=None))["addresses"]
     assert {(a["domain"], a["trust"]) for a in table} >= {(NAME, "signed"), ("zone.example", "unsigned")}
@@ -248,3 +253,50 @@ def test_a_policy_zone_is_told_apart(make_polynya, upstream, publisher, tmp_path
     exported = cli("export", "rpz", "-c", daemon.file, "--no-copies", now=None)
     assert f"{NAME} 60 IN A" in exported and "zone.example" not in exported, "of several lists, the signed one"
     cli("export", "rpz", "-c", daemon.file, "--no-copies", "--list", "mine", now=None)
+
+
+def test_what_a_policy_zones_rule_comes_to(make_polynya, upstream, publisher, tmp_path):
+    """Every rule that is not in force says why; a CNAME is shown with what its target was looked up to."""
+    upstream.script("cdn.example", answer("A 1.1.1.1"), type="A")
+    upstream.script("cdn.example", answer("AAAA 2606:4700::1"), type="AAAA")
+    for type in "A", "AAAA":
+        upstream.script("nowhere.example", drop(), type=type)
+    zone = tmp_path / "zone"
+    zone.write_text(f"""$TTL 60
+@ SOA localhost. root.localhost. 7 60 60 86400 60
+@ NS localhost.
+{NAME} A 1.0.0.1
+led.example CNAME cdn.example.
+lost.example CNAME nowhere.example.
+part.example A 1.0.0.1
+part.example A 10.0.0.1
+lan.example A 192.168.1.1
+passed.example CNAME rpz-passthru.
+hidden.example CNAME .
+*.wild.example A 1.0.0.1
+""")
+    steering = {**publisher.config(), "rpz": [{"name": "mine", "zone": "rpz.test", "file": str(zone)}]}
+    daemon = make_polynya(upstream, steering=steering)
+    cli = Cli(tmp_path)
+
+    def row(name, source=("-c", daemon.file)):
+        return next(r for r in json.loads(cli("why", name, *source, "--json", now=None))["lists"] if r["name"] == "mine")
+    wait_until(lambda: row("led.example")["says"] == "answers", "the target's addresses")
+    assert row("led.example")["rule"] == {
+        "zone": "rpz.test", "owner": "led.example", "records": ["led.example.\t60\tIN\tCNAME\tcdn.example."],
+        "target": "cdn.example", "target_addresses": ["1.1.1.1", "2606:4700::1"], "refused": {}}
+    told = {name: (r["says"], r["rule"] and r["rule"]["refused"]) for name in (
+        NAME, "lost.example", "part.example", "lan.example", "passed.example", "hidden.example", "a.b.wild.example",
+        "unheard.example") for r in [row(name)]}
+    assert told == {
+        NAME: ("comes-later", {}), "lost.example": ("waiting", {}), "part.example": ("answers", {"special-use": 1}),
+        "lan.example": ("refused", {"special-use": 1}), "passed.example": ("passes-through", {}),
+        "hidden.example": ("refused", {"rpz-action": 1}), "a.b.wild.example": ("refused", {"rpz-wildcard": 1}),
+        "unheard.example": ("unknown", None)}
+    assert row("a.b.wild.example")["rule"]["owner"] == "*.wild.example"
+    alone = row("lan.example", ("--state-dir", daemon.state))
+    assert alone["says"] == "not-taken" and alone["rule"]["refused"] is None and alone["rule"]["records"]
+    text = cli("why", "led.example", "-c", daemon.file, now=None)
+    assert "  target       cdn.example, looked up: 1.1.1.1 2606:4700::1" in text
+    assert "no address known yet" in cli("why", "lost.example", "-c", daemon.file, now=None)
+    assert "  refused      1 special-use" in cli("why", "lan.example", "-c", daemon.file, now=None)

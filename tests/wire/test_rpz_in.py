@@ -242,7 +242,7 @@ def test_a_proved_mirror_is_answered_while_it_lives(make_polynya, truth, zone, c
     row, = json.loads(run_cli("mirrors", "-c", daemon.file, "--json").stdout)["addresses"]
     assert (row["list"], row["trust"], row["verdict"], row["proved"]) == ("zone", "unsigned", "up", True)
     assert "zone (unsigned)" in run_cli("mirrors", "-c", daemon.file).stdout
-    assert "a policy zone that nobody signed" in run_cli("why", OTHER, "-c", daemon.file).stdout
+    assert "in policy zone zone, serial 1: unsigned" in run_cli("why", OTHER, "-c", daemon.file).stdout
     m.stop()
     await_answer(daemon, ca, OTHER, TRUTH)
     m.start()
