@@ -6,10 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/base/hash.h"
+#include "data/base/file.h"
 #include "resolver/keeper.h"
 
 enum { QUIET = 1000 };
@@ -26,33 +25,18 @@ void watch_fini(struct watch *w)
     w->fd = -1;
 }
 
-/* Identity, size and time of a file; a missing one counts as zeroes. */
-static uint64_t mark(uint64_t so_far, const char *path)
-{
-    struct stat st;
-    uint64_t facts[6] = {so_far};
-    if (stat(path, &st) == 0) {
-        facts[1] = st.st_ino;
-        facts[2] = (uint64_t)st.st_size;
-        facts[3] = (uint64_t)st.st_mtim.tv_sec;
-        facts[4] = (uint64_t)st.st_mtim.tv_nsec;
-        facts[5] = st.st_dev;
-    }
-    return hash_siphash(&(struct hash_key){0}, facts, sizeof facts);
-}
-
 struct watch_marks watch_look(const struct conf *conf)
 {
     struct watch_marks m = {0};
     char anchors[PATH_MAX];
     for (unsigned i = 0; i < conf->tls.count; i++)
-        m.certificates =
-            mark(mark(m.certificates, conf->tls.certificates[i].chain), conf->tls.certificates[i].key);
+        m.certificates = file_mark(conf->tls.certificates[i].key,
+                                   file_mark(conf->tls.certificates[i].chain, m.certificates));
     if (conf->geoip)
-        m.geoip = mark(0, conf->geoip);
+        m.geoip = file_mark(conf->geoip, 0);
     if (keeper_wanted(conf)) {
         keeper_path(conf, anchors, sizeof anchors);
-        m.anchors = mark(0, anchors);
+        m.anchors = file_mark(anchors, 0);
     }
     return m;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Notices that certificate files, the geoip database or the kept trust anchors were replaced: inotify on
- * their folders, and fingerprints of the files, so that only a real change counts. Renewal tools write chain
- * and key one after the other: a change is reported once the folders have been quiet for a second. */
+ * their folders, and marks of the files (data/base/file.h), so that only a real change counts. Renewal tools
+ * write chain and key one after the other: a change is reported once the folders have been quiet for a
+ * second. */
 #ifndef POLYNYA_RESOLVER_WATCH_H
 #define POLYNYA_RESOLVER_WATCH_H
 
 #include "data/conf/conf.h"
 
-/* Fingerprints. */
+/* Of the files, data/base/file.h. */
 struct watch_marks {
     uint64_t certificates, geoip, anchors; /* anchors: those kept in state-dir */
 };

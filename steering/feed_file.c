@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/base/hash.h"
+#include "data/base/file.h"
 #include "data/list/root.h"
 
 enum { FEED_PATH_MAX = 4200 };
@@ -87,35 +87,19 @@ bool feed_is_file(const char *url)
     return bytes_starts_with(bytes_str(url), BYTES_LIT("file:"));
 }
 
-uint64_t feed_file_fingerprint(const char *path, uint64_t before)
-{
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return before * 31 + 1;
-    uint64_t facts[] = {before,
-                        st.st_dev,
-                        st.st_ino,
-                        (uint64_t)st.st_size,
-                        (uint64_t)st.st_mtim.tv_sec,
-                        (uint64_t)st.st_mtim.tv_nsec,
-                        (uint64_t)st.st_ctim.tv_sec,
-                        (uint64_t)st.st_ctim.tv_nsec};
-    return hash_siphash(&(struct hash_key){0, 0}, facts, sizeof facts);
-}
-
-static uint64_t fingerprint_file(const char *url, const char *name, uint64_t before)
+static uint64_t mark_file(const char *url, const char *name, uint64_t before)
 {
     char path[FEED_PATH_MAX];
-    return path_of(url, name, path) ? feed_file_fingerprint(path, before) : before * 31 + 1;
+    return path_of(url, name, path) ? file_mark(path, before) : before;
 }
 
-uint64_t feed_fingerprint(const char *url, uint64_t root_version)
+uint64_t feed_mark(const char *url, uint64_t root_version)
 {
     char name[ROOT_FILE_NAME];
     if (!feed_is_file(url))
         return 0;
-    return fingerprint_file(url, root_file_name(root_version + 1, name),
-                            fingerprint_file(url, "delegations.json", fingerprint_file(url, "list.json", 0)));
+    return mark_file(url, root_file_name(root_version + 1, name),
+                     mark_file(url, "delegations.json", mark_file(url, "list.json", 0)));
 }
 
 void feed_watch_init(struct feed_watch *w)

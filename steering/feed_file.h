@@ -14,11 +14,9 @@ bool feed_read_file(const char *path, size_t max, struct arena *arena, struct by
 /* The same of a document in the folder behind url ("file:/folder/"). */
 enum feed_end feed_file_read(const char *url, const char *name, size_t max, struct arena *arena,
                              struct bytes *out, struct refusal *why);
-/* A value that is another one when any file that an update would read has been replaced or written to;
- * root_version is the newest root already known. 0 of other URLs. */
-uint64_t feed_fingerprint(const char *url, uint64_t root_version);
-/* The same of one file, mixed into before. A missing file has one, too. */
-uint64_t feed_file_fingerprint(const char *path, uint64_t before);
+/* One mark (data/base/file.h) of all files that an update would read; root_version is the newest root already
+ * known. 0 of other URLs. */
+uint64_t feed_mark(const char *url, uint64_t root_version);
 
 /* inotify on folders. fd is readable when something happened in one of them; -1 if there is none to be had:
  * then only polling notices changes. */

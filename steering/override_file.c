@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "data/base/file.h"
 #include "data/base/log.h"
 #include "data/base/metric.h"
 #include "steering/feed_file.h"
@@ -34,7 +35,7 @@ static bool read_rules(struct override_file *f, struct overrides **out)
 
 bool override_file_read(struct override_file *f, struct overrides **out)
 {
-    uint64_t now = f->path ? feed_file_fingerprint(f->path, 0) : 0;
+    uint64_t now = f->path ? file_mark(f->path, 0) : 0;
     *out = NULL;
     if (!f->path || now == f->seen)
         return false;

@@ -7,7 +7,7 @@
 
 struct override_file {
     const char *path; /* NULL: there is none */
-    uint64_t seen;    /* fingerprint of what was read last; 0: nothing was */
+    uint64_t seen;    /* mark of what was read last; 0: nothing was */
 };
 
 /* True if the file is another one than before and sound, or gone: *out (NULL: no rules) is the caller's. A

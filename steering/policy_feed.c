@@ -3,6 +3,7 @@
 #include "steering/policy_feed.h"
 
 #include "data/base/clock.h"
+#include "data/base/file.h"
 #include "data/base/log.h"
 #include "data/base/metric.h"
 #include "steering/feed_file.h"
@@ -116,7 +117,7 @@ void policy_feed_judge_again(struct policy_feed *f, int64_t now)
 static void read_file(struct policy_feed *f, int64_t now)
 {
     struct refusal why;
-    uint64_t seen = feed_file_fingerprint(f->conf->file, 0);
+    uint64_t seen = file_mark(f->conf->file, 0);
     if (seen == f->seen)
         return;
     const struct rpz_judge judge = judge_of(f, now);

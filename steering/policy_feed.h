@@ -32,7 +32,7 @@ struct policy_feed {
     struct dns_name zone;     /* lower-case */
     struct policy_zone *now;  /* believed; NULL: nothing */
     struct policy_zone *next; /* while it is being stored */
-    uint64_t seen;            /* fingerprint of the file when it was read last */
+    uint64_t seen;            /* mark of the file when it was read last */
     struct primary *primary;  /* NULL: from a file */
     struct refusal told;
     bool expired; /* said so, and left out */

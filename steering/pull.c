@@ -298,7 +298,7 @@ static bool changed(struct pull *p)
 {
     bool any = false;
     for (unsigned i = 0; i < p->s->conf->url_count && i < SUBSCRIPTION_URLS_MAX; i++) {
-        uint64_t now = feed_fingerprint(p->s->conf->urls[i], p->s->root->root.version);
+        uint64_t now = feed_mark(p->s->conf->urls[i], p->s->root->root.version);
         any = any || now != p->url[i].seen;
         p->url[i].seen = now;
     }

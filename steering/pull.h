@@ -29,7 +29,7 @@ enum pull_step { PULL_ROOT, PULL_LIST, PULL_DELEGATIONS };
 
 /* What is remembered of a URL between updates. */
 struct pull_url {
-    uint64_t seen;            /* fingerprint of a file: feed when it was read last */
+    uint64_t seen;            /* mark of a file: feed when it was read last */
     char etag[FEED_ETAG_MAX]; /* of its list, if that is the list we have: */
     uint8_t etag_list[32];    /* SHA-256 of its text */
     unsigned failures;        /* in a row */
