@@ -11,6 +11,7 @@
 #include "data/base/clock.h"
 #include "resolver/keeper.h"
 #include "resolver/privilege.h"
+#include "resolver/secrets.h"
 
 static struct tls_server *load_tls(const struct conf *conf, const struct ticket_ring *ring, char *error,
                                    size_t cap)
@@ -39,19 +40,6 @@ static bool roots_readable(const struct conf *conf, char *error, size_t cap)
         const struct conf_list *list = &conf->steering.lists[i];
         if (access(list->root, R_OK) != 0) {
             snprintf(error, cap, "steering list %s: %s: %s", list->name, list->root, strerror(errno));
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A zone file may come later, and is then taken; a secret without which nothing is transferred may not. */
-static bool secrets_readable(const struct conf *conf, char *error, size_t cap)
-{
-    for (unsigned i = 0; i < conf->steering.rpz_count; i++) {
-        const struct conf_rpz *r = &conf->steering.rpz[i];
-        if (r->tsig_secret_file && access(r->tsig_secret_file, R_OK) != 0) {
-            snprintf(error, cap, "policy zone %s: %s: %s", r->name, r->tsig_secret_file, strerror(errno));
             return false;
         }
     }
@@ -129,6 +117,7 @@ bool generation_init(struct generation *g, struct conf *conf, struct geoip *geoi
         generation_fini(&next);
         return false;
     }
+    secrets_warn(conf);
     privilege_give(conf->control, conf->user);
     shm_bump(&shm->config_generation);
     next.number = shm_load(&shm->config_generation);

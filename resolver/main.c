@@ -7,6 +7,7 @@
 
 #include "data/base/version.h"
 #include "resolver/generation.h"
+#include "resolver/secrets.h"
 #include "resolver/supervisor.h"
 
 enum { ERROR_MAX = 512, PRINT_MAX = 1 << 20 };
@@ -36,13 +37,22 @@ static int print_conf(const struct conf *conf)
     return written ? 0 : 1;
 }
 
-static int check(const struct conf *conf, bool print)
+/* Good, and still to be said. */
+static void warn(void *self, const char *setting, const char *file)
+{
+    const struct conf *conf = self;
+    fprintf(stderr, "%s: warning: %s: %s: every account may read it or write to it\n", conf->file, setting,
+            file);
+}
+
+static int check(struct conf *conf, bool print)
 {
     char error[ERROR_MAX];
     if (!generation_check(conf, error, sizeof error)) {
         fprintf(stderr, "%s: %s\n", conf->file, error);
         return 1;
     }
+    secrets_exposed(conf, warn, conf);
     return print ? print_conf(conf) : 0;
 }
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Config: -n and -nv, and errors that name file, line and key and stop the start."""
+import base64
+import pathlib
 import re
+import shutil
 import socket
+import tempfile
 
 import pytest
 import yaml
@@ -116,6 +120,59 @@ def test_bad_certificate_stops_the_start(make_polynya, authority, kind):
         assert done.returncode == 1
         assert str(pair.chain) in done.stderr or str(pair.key) in done.stderr
         assert "event=ready" not in done.stderr
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every account may enter, as the tests' own are not."""
+    with tempfile.TemporaryDirectory(prefix="polynya-open-", dir="/tmp") as folder:
+        pathlib.Path(folder).chmod(0o755)
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
+def with_secrets(make_polynya, certificate, open_folder):
+    """A daemon that was not started, and its files with secrets: a TLS key and the TSIG key of two zones."""
+    key, secret = open_folder / "key.pem", open_folder / "tsig"
+    shutil.copy(certificate.key, key)
+    secret.write_text(base64.b64encode(bytes(32)).decode())
+    zones = [{"name": name, "zone": f"{name}.test", "primary": f"127.0.0.1:{free_port()}", "tsig-name": "xfr.test",
+              "tsig-secret-file": str(secret)} for name in ("one", "two")]
+    daemon = make_polynya(start=False, tls={"certificates": [{"chain": str(certificate.chain), "key": str(key)}]},
+                          steering={"rpz": zones})
+    return daemon, key, secret
+
+
+def test_secrets_that_others_may_read_are_told(with_secrets):
+    """Once for each file at each load; in a check, too, which is good all the same."""
+    daemon, key, secret = with_secrets
+    key.chmod(0o644)
+    secret.chmod(0o606)
+    done = run_daemon("-n", "-c", daemon.file)
+    assert done.returncode == 0 and not done.stdout
+    assert done.stderr.splitlines() == [
+        f"{daemon.file}: warning: tls.certificates[].key: {key}: every account may read it or write to it",
+        f"{daemon.file}: warning: steering.rpz[].tsig-secret-file: {secret}: every account may read it or write to it"]
+    daemon.start()
+    lines = daemon.program.grep(r"level=warn .*event=secret\.exposed ")
+    assert len(lines) == 2 and f"file={key} " in str(lines[0]) and f"file={secret} " in str(lines[1])
+    secret.chmod(0o600)
+    mark = daemon.program.mark()
+    daemon.reload()
+    lines = daemon.program.grep(r"event=secret\.exposed ", since=mark)
+    assert len(lines) == 1 and f"file={key} " in str(lines[0])
+
+
+def test_secrets_that_others_cannot_get_at_are_not_told(with_secrets, open_folder):
+    daemon, key, secret = with_secrets
+    key.chmod(0o640)
+    secret.chmod(0o600)
+    assert run_daemon("-n", "-c", daemon.file).stderr == ""
+    key.chmod(0o644)
+    open_folder.chmod(0o750)
+    assert run_daemon("-n", "-c", daemon.file).stderr == ""
+    daemon.start()
+    assert not daemon.program.grep("event=secret")
 
 
 def test_port_in_use(make_polynya):
