@@ -13,7 +13,7 @@ from lib.lists import Publisher
 from lib.mirror import Mirror
 from lib.polynya import merge, run_cli, run_daemon
 from lib.process import wait_until
-from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, Primary, Signer, envelope
+from lib.rpz import KEY, ZONE, BindPrimary, FakePrimary, NsdPrimary, Primary, Signer, envelope
 from lib.upstream import answer, drop, nodata, nxdomain
 
 SIGNED, OTHER = "news.example", "other.example"
@@ -342,7 +342,7 @@ def secret(tmp_path):
     return Secret(tmp_path)
 
 
-@pytest.mark.parametrize("kind", [Primary, BindPrimary])
+@pytest.mark.parametrize("kind", [Primary, NsdPrimary, BindPrimary])
 def test_a_primary_is_followed(make_polynya, truth, zone, secret, tmp_path, kind):
     """AXFR first, then what changed, by IXFR, all of it signed."""
     with kind(tmp_path / "primary", zone=zone.path) as primary:

@@ -11,7 +11,7 @@ from lib.cli import Cli
 from lib.lists import Publisher
 from lib.ports import free_port
 from lib.process import wait_until
-from lib.rpz import KEY, ZONE, Bind, Folder, KnotResolver, Primary, Unbound
+from lib.rpz import KEY, ZONE, Bind, Folder, KnotResolver, NsdPrimary, Primary, Unbound
 from lib.upstream import answer, drop, fail, nodata, truncate
 
 NAME = "news.example"
@@ -110,31 +110,33 @@ def test_knot_resolver(world, tmp_path):
         steered_at(kresd)
 
 
-def test_a_primary_passes_it_on(world, tmp_path):
-    """Knot sends the zone to BIND by AXFR, then what changed in it by NOTIFY and IXFR, all of it signed."""
+@pytest.mark.parametrize("kind", [Primary, NsdPrimary])
+def test_a_primary_passes_it_on(world, tmp_path, kind):
+    """It sends the zone to BIND by AXFR, then what changed in it by NOTIFY and IXFR, all of it signed."""
     port = free_port()
-    with Primary(tmp_path / "knot", zone=world.zone, notify=[port]) as knot:
-        knot.await_serial(world.serial())
-        with Bind(tmp_path / "bind", world.upstream, zone=knot.port, port=port) as bind:
+    with kind(tmp_path / "primary", zone=world.zone, notify=[port]) as primary:
+        primary.await_serial(world.serial())
+        with Bind(tmp_path / "bind", world.upstream, zone=primary.port, port=port) as bind:
             steered_at(bind)
             assert bind.program.grep(rf"{ZONE}/IN: transferred serial .*TSIG '{KEY[0]}'")
-            assert knot.program.grep(r"AXFR, outgoing")
-            mark = knot.program.mark()
+            assert primary.program.grep(primary.SENT["AXFR"])
+            mark = primary.program.mark()
             world.publish(health={NAME: {"m1": {"*": "down"}}})
             world.export()
-            knot.reload()
-            knot.program.wait_line(r"IXFR, outgoing.*finished", since=mark)
+            primary.reload()
+            primary.program.wait_line(primary.SENT["IXFR"], since=mark)
             bind.program.wait_line(rf"{ZONE}/IN: transferred serial {world.serial()}: TSIG '{KEY[0]}'")
             steered_at(bind, "127.0.0.3", v6=())
-            assert not knot.program.grep(r"AXFR, outgoing", since=mark)
+            assert not primary.program.grep(primary.SENT["AXFR"], since=mark)
 
 
-def test_nobody_gets_it_without_the_key(world, tmp_path):
+@pytest.mark.parametrize("kind", [Primary, NsdPrimary])
+def test_nobody_gets_it_without_the_key(world, tmp_path, kind):
     """What the test before proves is worth something: the primary refuses a transfer that is not signed."""
-    with Primary(tmp_path / "knot", zone=world.zone) as knot:
-        knot.await_serial(world.serial())
+    with kind(tmp_path / "primary", zone=world.zone) as primary:
+        primary.await_serial(world.serial())
         with pytest.raises((dns.query.TransferError, dns.exception.DNSException)):
-            dns.zone.from_xfr(dns.query.xfr(knot.host, ZONE, port=knot.port))
+            dns.zone.from_xfr(dns.query.xfr(primary.host, ZONE, port=primary.port))
 
 
 # --- the file

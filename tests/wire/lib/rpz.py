@@ -151,6 +151,25 @@ policy.add(policy.all(policy.STUB({{ '{self.upstream.host}@{self.upstream.port}'
 class Primary(Server):
     """knotd, which serves zone (a file) to holders of KEY and tells the servers at `notify` (ports) of news."""
 
+    SENT = {"AXFR": r"AXFR, outgoing.*finished", "IXFR": r"IXFR, outgoing.*finished"} # what it logs of transfers
+
+    def reload(self):
+        """The zone's file has changed."""
+        self.program.send_signal(1)
+
+    def serial(self):
+        reply = self.ask(ZONE, "SOA")
+        return reply.answer[0][0].serial if reply.answer else None
+
+    def await_serial(self, serial):
+        def told():
+            assert self.program.running(), "\n".join(self.program.lines[-20:])
+            try:
+                return self.serial() == serial
+            except (OSError, EOFError):
+                return False
+        wait_until(told, f"serial {serial} at the primary")
+
     def text(self, zone, notify=()):
         name, algorithm, secret = KEY
         remotes = "".join(f"  - id: s{p}\n    address: 127.0.0.1@{p}\n    key: {name}\n" for p in notify)
@@ -192,25 +211,47 @@ zone:
         (self.dir / "db").mkdir(exist_ok=True)
         return ["knotd", "-c", self.config]
 
-    def reload(self):
-        """The zone's file has changed."""
-        self.program.send_signal(1)
 
-    def serial(self):
-        reply = self.ask(ZONE, "SOA")
-        return reply.answer[0][0].serial if reply.answer else None
+class NsdPrimary(Primary):
+    """nsd, which does the same."""
 
-    def await_serial(self, serial):
-        def told():
-            assert self.program.running(), "\n".join(self.program.lines[-20:])
-            try:
-                return self.serial() == serial
-            except (OSError, EOFError):
-                return False
-        wait_until(told, f"serial {serial} at the primary")
+    SENT = {"AXFR": r"axfr for ", "IXFR": r"ixfr for "}
+
+    def text(self, zone, notify=()):
+        name, algorithm, secret = KEY
+        told = "".join(f'    notify: 127.0.0.1@{p} {name}\n' for p in notify)
+        return f"""
+server:
+    ip-address: {self.host}@{self.port}
+    username: ""
+    chroot: ""
+    zonesdir: "{self.dir}"
+    pidfile: "{self.dir}/pid"
+    xfrdfile: ""
+    zonelistfile: "{self.dir}/list"
+    database: ""
+    xfrdir: "{self.dir}"
+    server-count: 1
+    verbosity: 2
+remote-control:
+    control-enable: no
+key:
+    name: {name}
+    algorithm: {algorithm}
+    secret: "{secret}"
+zone:
+    name: {ZONE}
+    zonefile: "{zone}"
+    store-ixfr: yes
+    create-ixfr: yes
+    provide-xfr: 127.0.0.1 {name}
+{told}"""
+
+    def argv(self):
+        return ["nsd", "-d", "-c", self.config]
 
 
-class BindPrimary(Server):
+class BindPrimary(Primary):
     """named, which serves zone (a file) to holders of KEY, as AXFR and as what changed."""
 
     def text(self, zone):
@@ -228,15 +269,6 @@ zone "{ZONE}" {{ type primary; file "{zone}"; masterfile-format text; }};
 
     def argv(self):
         return ["named", "-g", "-n", "1", "-c", self.config]
-
-    def reload(self):
-        self.program.send_signal(1)
-
-    def await_serial(self, serial):
-        Primary.await_serial(self, serial)
-
-    def serial(self):
-        return Primary.serial(self)
 
 
 class FakePrimary:
