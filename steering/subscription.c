@@ -2,48 +2,11 @@
 /* One subscribed list: see subscription.h. */
 #include "steering/subscription.h"
 
-#include <stdlib.h>
-
 #include "data/base/log.h"
 #include "data/base/metric.h"
-#include "steering/feed_file.h"
 
 /* Refused sites named per update; the number of all is in the line of the list. */
 enum { SITES_TOLD_MAX = 20 };
-
-static struct kept_root *root_new(void)
-{
-    struct kept_root *r = calloc(1, sizeof *r);
-    if (r)
-        arena_init(&r->arena, 16 * ROOT_SIZE_MAX);
-    return r;
-}
-
-static void root_free(struct kept_root **r)
-{
-    if (!*r)
-        return;
-    arena_fini(&(*r)->arena);
-    free(*r);
-    *r = NULL;
-}
-
-struct kept_documents *documents_new(void)
-{
-    struct kept_documents *d = calloc(1, sizeof *d);
-    if (d)
-        arena_init(&d->arena, TRUST_ARENA_MAX);
-    return d;
-}
-
-void documents_free(struct kept_documents **d)
-{
-    if (!*d)
-        return;
-    arena_fini(&(*d)->arena);
-    free(*d);
-    *d = NULL;
-}
 
 void offer_drop(struct offer *o)
 {
@@ -89,34 +52,6 @@ static void tell_site_refused(void *self, const char *domain, const struct refus
                  *domain ? domain : "-", refusal_name(why->why), why->where, refusal_text(why->why));
 }
 
-/* The stored seqs of a list, in the order of their domains: the store's order is memcmp's, and so is
- * strcmp's. */
-struct seq_list {
-    struct arena *arena;
-    struct trust_seq *seq;
-    size_t count, cap;
-    bool failed;
-};
-
-static bool collect_seq(void *self, const char *domain, const struct state_seq *v)
-{
-    struct seq_list *l = self;
-    if (l->count == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 64;
-        struct trust_seq *more = arena_array(l->arena, cap, sizeof *more);
-        if (!more)
-            return !(l->failed = true);
-        if (l->count)
-            memcpy(more, l->seq, l->count * sizeof *more);
-        l->seq = more;
-        l->cap = cap;
-    }
-    l->seq[l->count] = (struct trust_seq){arena_text(l->arena, bytes_str(domain)), *v};
-    l->failed = l->failed || !l->seq[l->count].domain;
-    l->count++;
-    return !l->failed;
-}
-
 static struct trust_input input_of(struct subscription *s, const struct root *root, const struct judge *judge,
                                    enum trust_mode mode, const struct kept_documents *d)
 {
@@ -137,16 +72,12 @@ static struct trust_input input_of(struct subscription *s, const struct root *ro
     };
 }
 
-/* Puts the stored seqs, copied into arena, into in; false without memory. */
-static bool give_seqs(const struct subscription *s, const struct judge *judge, struct arena *arena,
-                      struct trust_input *in)
+/* Puts the stored seqs, copied into the documents' arena, into in; false, with why, without memory. */
+static bool give_seqs(const struct subscription *s, const struct judge *judge, struct kept_documents *d,
+                      struct trust_input *in, struct refusal *why)
 {
-    struct seq_list seqs = {.arena = arena};
-    if (state_each_seq(judge->t, s->conf->name, collect_seq, &seqs) != STORE_OK || seqs.failed)
-        return false;
-    in->seqs = seqs.seq;
-    in->seq_count = seqs.count;
-    return true;
+    return seqs_stored(judge->t, s->conf->name, &d->arena, &in->seqs, &in->seq_count) ||
+           refuse(why, REFUSAL_NO_MEMORY, "seqs");
 }
 
 /* Believes again what was accepted before, as far as this root covers it. */
@@ -154,47 +85,15 @@ static struct kept_documents *verify_stored(struct subscription *s, const struct
                                             const struct judge *judge, struct refusal *why)
 {
     struct kept_documents *d = documents_new();
-    struct bytes list, delegations;
-    bool ok = d && state_get(judge->t, s->conf->name, STATE_LIST, &list) == STORE_OK &&
-              state_get(judge->t, s->conf->name, STATE_DELEGATIONS, &delegations) == STORE_OK;
-    if (!ok) {
-        refuse(why, REFUSAL_NONE, "nothing stored");
-    } else {
-        d->list = arena_copy(&d->arena, list);
-        d->delegations = arena_copy(&d->arena, delegations);
+    refuse(why, REFUSAL_NO_MEMORY, "stored list");
+    bool ok = d && documents_stored(judge->t, s->conf->name, d, why);
+    if (ok) {
         struct trust_input in = input_of(s, root, judge, TRUST_STORED, d);
-        ok = d->list.data && d->delegations.data && give_seqs(s, judge, &d->arena, &in)
-                 ? trust_list(&in, &d->arena, &d->result, why)
-                 : refuse(why, REFUSAL_NO_MEMORY, "stored list");
+        ok = give_seqs(s, judge, d, &in, why) && trust_list(&in, &d->arena, &d->result, why);
     }
     if (!ok)
         documents_free(&d);
     return d;
-}
-
-static struct kept_root *read_pin(struct subscription *s, struct refusal *why)
-{
-    struct kept_root *r = root_new();
-    if (r && feed_read_file(s->conf->root, ROOT_SIZE_MAX, &r->arena, &r->file, why) &&
-        trust_pin(r->file, &r->arena, &r->root, why) && list_sha256(r->file, s->pin))
-        return r;
-    root_free(&r);
-    return NULL;
-}
-
-static struct kept_root *read_stored_root(struct subscription *s, const struct judge *judge, uint8_t pin[32])
-{
-    struct bytes file, stored_pin;
-    struct kept_root *r = root_new();
-    if (r && state_get(judge->t, s->conf->name, STATE_PIN, &stored_pin) == STORE_OK && stored_pin.len == 32 &&
-        state_get(judge->t, s->conf->name, STATE_ROOT, &file) == STORE_OK) {
-        memcpy(pin, stored_pin.data, 32);
-        r->file = arena_copy(&r->arena, file);
-        if (r->file.data && trust_pin(r->file, &r->arena, &r->root, NULL))
-            return r;
-    }
-    root_free(&r);
-    return NULL;
 }
 
 /* Where a role has all new keys, versions that old keys signed no longer bind. */
@@ -240,10 +139,10 @@ void subscription_start(struct subscription *s, const struct conf_list *conf, co
                  conf->name);
     if (state_get_floor(judge->t, conf->name, &s->floor) != STORE_OK)
         s->floor = (struct state_floor){.list_version = 0};
-    struct kept_root *pinned = read_pin(s, &why);
+    struct kept_root *pinned = root_pinned(conf->root, s->pin, &why);
     if (!pinned)
         subscription_refused(s, SUBSCRIPTION_OURSELVES, "root", &why);
-    choose_root(s, pinned, read_stored_root(s, judge, stored_pin), stored_pin);
+    choose_root(s, pinned, root_stored(judge->t, conf->name, stored_pin), stored_pin);
     if (!s->root)
         return;
     s->documents = verify_stored(s, &s->root->root, judge, &why);
@@ -259,18 +158,6 @@ struct state_floor subscription_floor(const struct subscription *s, const struct
     return floor;
 }
 
-static struct kept_root *next_root(const struct root *current, struct bytes file, struct refusal *why)
-{
-    struct kept_root *r = root_new();
-    if (!r)
-        return NULL;
-    r->file = arena_copy(&r->arena, file);
-    if (r->file.data && trust_next_root(current, r->file, &r->arena, &r->root, why))
-        return r;
-    root_free(&r);
-    return NULL;
-}
-
 const struct root *subscription_root(const struct subscription *s, const struct offer *o)
 {
     return o->root ? &o->root->root : &s->root->root;
@@ -279,8 +166,7 @@ const struct root *subscription_root(const struct subscription *s, const struct 
 bool subscription_next_root(struct subscription *s, struct bytes file, struct offer *o, struct refusal *why)
 {
     const struct root *current = subscription_root(s, o);
-    why->why = REFUSAL_NO_MEMORY;
-    struct kept_root *r = next_root(current, file, why);
+    struct kept_root *r = root_next(current, file, why);
     if (!r) {
         char name[ROOT_FILE_NAME];
         refusal_within(why, "%s", root_file_name(current->version + 1, name));
@@ -322,8 +208,7 @@ bool subscription_finish(struct subscription *s, const struct judge *judge, cons
                          struct kept_documents *d, struct refusal *why)
 {
     struct trust_input in = fresh_input(s, judge, o, d);
-    return give_seqs(s, judge, &d->arena, &in) ? trust_list_finish(&in, &d->arena, &d->result, why)
-                                               : refuse(why, REFUSAL_NO_MEMORY, "seqs");
+    return give_seqs(s, judge, d, &in, why) && trust_list_finish(&in, &d->arena, &d->result, why);
 }
 
 /* A new root may have taken the keys away that signed what we believe. */

@@ -7,29 +7,11 @@
 #define POLYNYA_STEERING_SUBSCRIPTION_H
 
 #include "data/conf/conf.h"
-#include "steering/trust.h"
+#include "steering/documents.h"
 
 enum { SUBSCRIPTION_URLS_MAX = 16, SUBSCRIPTION_OURSELVES = SUBSCRIPTION_URLS_MAX };
 
-/* A root and the file it was read from, in an arena of its own. */
-struct kept_root {
-    struct arena arena;
-    struct root root;
-    struct bytes file;
-};
-
 enum list_age { LIST_FRESH, LIST_OLD, LIST_EXPIRED };
-
-/* An accepted list with its delegations, and their files. */
-struct kept_documents {
-    struct arena arena;
-    struct trust_result result;
-    struct bytes list;
-    struct bytes delegations;
-};
-
-struct kept_documents *documents_new(void);
-void documents_free(struct kept_documents **d);
 
 /* What an update found; owned until taken or dropped. NULL members: nothing new. */
 struct offer {
