@@ -65,7 +65,7 @@ static void renew(struct snapshot *s)
     if (r == STORE_OK) {
         s->day = -1;
         log_debug("steering.loaded", "generation=%u health=%s", s->loaded, s->health ? "yes" : "none");
-    } else if (*s->generation) {
+    } else if (s->loaded) { /* else the prober has stored nothing yet, and says so when it has */
         log_error("steering.unreadable", "dir=%s result=%d", s->state_dir, (int)r);
     }
 }
