@@ -89,6 +89,25 @@ def test_a_mirror_dies_and_comes_back(world):
     assert by_id(world.why())["m1"]["addresses"][0]["failure"] is None
 
 
+def test_an_exported_zone_is_what_the_probes_prove(world):
+    """For other resolvers, too: who is down stands in no zone, and a name without a mirror in none at all."""
+    def zone():
+        return world.cli("export", "rpz", "-c", world.daemon.file, "--no-copies", now=None)
+
+    def addresses():
+        return set(re.findall(rf"^{NAME} 60 IN A (\S+)$", zone(), re.M))
+    assert len(addresses()) == 1 and addresses() <= {"127.0.0.2", "127.0.0.3"}
+    world.mirror["m1"].stop()
+    world.wait(m1="down", m2="up")
+    assert addresses() == {"127.0.0.3"}
+    world.mirror["m2"].stop()
+    world.wait(m1="down", m2="down")
+    assert NAME not in zone()
+    world.mirror["m1"].start()
+    world.wait(m1="up", m2="down")
+    assert addresses() == {"127.0.0.2"}
+
+
 def test_the_operator_has_the_last_word(world):
     world.overrides.write_text("*/m1 => DOWN\n")
     world.wait(m1="forced-down", m2="up")

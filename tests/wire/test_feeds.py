@@ -199,7 +199,8 @@ def edit_signed_root(p, document):
 BAD = {
     "frozen": "frozen", "expired": "expired", "mixed versions": "wrong-hash", "wrong hash": "wrong-hash",
     "replayed": "rolled-back", "endless": "too-large", "slow": "too-slow", "endless root": "too-large",
-    "endless delegations": "too-large", "root of a stranger": "too-few-signatures", "cut": "not-fetched",
+    "endless delegations": "too-large", "root of a stranger": "too-few-signatures",
+    "root signed by too few": "too-few-signatures", "cut": "not-fetched",
     "redirect": "not-fetched", "garbage": "bad-json", "error": "not-fetched", "no delegations": "not-fetched",
 }
 
@@ -228,6 +229,8 @@ def tamper(kind, feed, p):
         p.publish()
     elif kind == "root of a stranger":
         bad_root(p, feed)
+    elif kind == "root signed by too few":
+        p.root("root", after=p.list / "root-1.json", unheard=["stranger"])
     elif kind == "redirect":
         feed.tamper["list.json"] = feed.redirect(feed.url + "list.json")
     elif kind == "garbage":
@@ -354,6 +357,7 @@ BAD_SITES = {
     "a mirror in 10/8": ("bad.example", addresses("10.1.2.3"), "special-use"),
     "v4-mapped loopback": ("bad.example", addresses("::ffff:127.0.0.1"), "special-use"),
     "an underscore name": ("bad.example", lambda d: d.update(names=["@", "_dmarc"]), "bad-name"),
+    "an underscore domain": ("_dmarc.bad.example", lambda d: None, "bad-name"),
 }
 
 

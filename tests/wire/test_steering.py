@@ -474,6 +474,24 @@ def test_expired_list_steers_on(make_polynya, truth, publisher, ca):
     wait_until(lambda: json.loads(daemon.admin("/health")[1])["list"] == "fresh", "the fresh list")
 
 
+def test_weeks_without_a_publisher(make_polynya, truth, publisher, ca, clock):
+    """Nobody publishes and nobody restarts: the list grows old, expires, and in the end its registrations do."""
+    publisher.site(NAME, M1)
+    publisher.publish()
+    daemon = make_polynya(truth, steering=merge(publisher.config(), {"poll": "1s"}), env=clock.env)
+    daemon.expect_errors(r"event=list\.expired")
+    assert answers_of(daemon, ca) == {"127.0.0.2"}
+    for hours, event in ((3, "list.old"), (25, "list.expired")):
+        clock.ahead(hours * 3600)
+        daemon.program.wait_line(f"event={event} list=demo")
+        assert answers_of(daemon, ca) == {"127.0.0.2"}
+    clock.ahead(29 * 86400)
+    wait_until(lambda: daemon.metric("list_age_seconds") >= 28 * 86400, "the prober to see the clock")
+    assert answers_of(daemon, ca) == {"127.0.0.2"}
+    clock.ahead(31 * 86400)
+    wait_until(lambda: answers_of(daemon, ca) == {TRUTH}, "the registration's end")
+
+
 @pytest.mark.parametrize("damage", [b"", b"garbage" * 5000])
 def test_damaged_steering_store(make_polynya, truth, demo, ca, damage):
     daemon = make_polynya(truth, steering=demo.config())

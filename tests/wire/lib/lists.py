@@ -38,10 +38,13 @@ class Publisher:
     def pub(self, name):
         return self.keys / f"{name}.pub"
 
-    def root(self, signer, after=None, publisher="publisher", extra_signers=()):
+    def root(self, signer, after=None, publisher="publisher", extra_signers=(), unheard=()):
+        """unheard: further root keys, all of which must sign, and none does."""
         words = ["--after", after] if after else []
         for name in (signer, *extra_signers):
             words += ["--key", self.key(name)]
+        for name in unheard:
+            words += ["--root-key", self.pub(name), "--threshold", f"root={1 + len(unheard)}"]
         run_cli("root", "new", "--root-key", self.pub(signer), "--maintainer", self.pub("maintainer"),
                 "--publisher", self.pub(publisher), *words, "--out", self.list)
 
