@@ -40,6 +40,8 @@ struct conn_protocol {
     /* Writes what is to be sent to out until there are CONN_RECORD bytes or nothing is left; there is room
      * for CONN_CHUNK_MAX more than that. Negative: the session is broken. */
     ssize_t (*output)(void *self, uint8_t *out);
+    /* output gives less at a time than there is: what belongs in a record of its own. */
+    bool apart;
     /* With all output gone: is this connection to be closed? */
     bool (*done)(void *self);
     struct conn_phase (*phase)(const void *self);

@@ -57,6 +57,7 @@ bool conn_write_all(struct conn *c)
         return false;
     if (c->left || !c->protocol)
         return true;
+    bool apart = c->protocol->apart;
     ssize_t n;
     do {
         n = c->protocol->output(c->self, out + len);
@@ -64,9 +65,9 @@ bool conn_write_all(struct conn *c)
             return false;
         len += (size_t)n;
         /* A tail shorter than a record waits for the next pull, unless this was the last. */
-        if (len && !write_some(c, out, &len, n < CONN_RECORD ? 0 : CONN_RECORD - 1, &budget))
+        if (len && !write_some(c, out, &len, apart || n < CONN_RECORD ? 0 : CONN_RECORD - 1, &budget))
             return false;
-    } while (n >= CONN_RECORD && !c->blocked);
+    } while (n >= (apart ? 1 : CONN_RECORD) && !c->blocked);
     if (len)
         keep(c, out, len);
     return len == 0 || c->left != NULL;

@@ -192,11 +192,13 @@ static bool dot_eof(void *self)
     return d->open > 0;
 }
 
+/* One answer at a time: stubby 1.6 and systemd-resolved before 251 take the first of a record, and wait for
+ * the socket to tell them of the others. */
 static ssize_t dot_output(void *self, uint8_t *out)
 {
     struct dot *d = self;
     size_t n = 0;
-    while (n < CONN_RECORD && !link_empty(&d->answered)) {
+    if (!link_empty(&d->answered)) {
         struct dot_stream *s = holder_of(d->answered.next, struct dot_stream, link);
         for (int i = 0; i < 2; i++)
             n += conn_move(out + n, CONN_RECORD - n, &s->out[i]);
@@ -260,6 +262,7 @@ static const struct conn_protocol dot_protocol = {
     .wants_input = dot_wants_input,
     .eof = dot_eof,
     .output = dot_output,
+    .apart = true,
     .done = dot_done,
     .phase = dot_phase,
     .timeout = dot_timeout,

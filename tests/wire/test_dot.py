@@ -3,6 +3,7 @@
 keepalive, padding, the same answers as over HTTPS, and the same limits for those who mean no good."""
 import contextlib
 import ssl
+import struct
 import subprocess
 
 import dns.edns
@@ -125,6 +126,16 @@ def test_many_in_one_write(dot):
     replies = {r.id: r for r in (dot.read() for _ in queries)}
     assert all(str(replies[q.id].question[0].name) == str(q.question[0].name) for q in queries)
     assert all(addresses(r) == ["192.0.2.1"] for r in replies.values())
+
+
+def test_each_answer_is_a_record_of_its_own(dot):
+    """stubby 1.6 and systemd-resolved before 251 look no further than the first in a record until another comes. One read
+    gives one record."""
+    dot.ask(doh.question("record.example"))
+    dot.send(*[doh.question("record.example", id=n) for n in range(50)])
+    for _ in range(50):
+        data = dot.sock.recv(65536)
+        assert struct.unpack("!H", data[:2])[0] == len(data) - 2
 
 
 def test_answers_leave_as_they_come(dot, module_upstream):
