@@ -43,7 +43,7 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-de
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
               python3-dnspython python3-h2 python3-yaml python3-cryptography knot knot-dnsutils nsd bind9 unbound knot-resolver \
-              nghttp2-client minisign haproxy nginx-light clang-format mandoc binutils procps iproute2
+              nghttp2-client minisign haproxy nginx-light stubby clang-format mandoc binutils procps iproute2
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist
 MEMCHECK_DEPS := $(TEST_DEPS) valgrind
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev

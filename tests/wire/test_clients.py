@@ -5,7 +5,10 @@ import re
 import ssl
 import threading
 
+import dns.edns
+import dns.flags
 import dns.message
+import dns.rdataclass
 import pytest
 
 from lib import doh, tools
@@ -159,3 +162,50 @@ def test_h2load_http1(shared):
     url = f"https://127.0.0.1:{shared.port}/dns-query?dns={doh.b64(doh.question('load.example', id=0).to_wire())}"
     done = tools.run("h2load", "--h1", "-n", "2000", "-c", "10", url)
     assert b"2000 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout
+
+
+# --- browsers, by what they send and what they take
+
+BROWSERS = {
+    # Firefox 153: GET, an ECS option that says "not my subnet", and a name on its own for HTTPS, AAAA and A.
+    "firefox": ("GET", [("accept", doh.MEDIA), ("accept-encoding", ""), ("cache-control", "no-cache"), ("pragma", "no-cache"),
+                        ("te", "trailers"), ("priority", "u=3")],
+                [dns.edns.ECSOption("0.0.0.0", 0)]),
+    # Chromium 156: POST for a template without {?dns}.
+    "chromium": ("POST", [("accept", doh.MEDIA), ("user-agent", "Chrome"), ("accept-language", "*"),
+                          ("accept-encoding", "identity"), ("priority", "u=4, i")], []),
+    # Chromium with {?dns}.
+    "chromium by GET": ("GET", [("accept", doh.MEDIA), ("user-agent", "Chrome"), ("accept-language", "*"),
+                                ("accept-encoding", "identity"), ("priority", "u=4, i")], []),
+}
+
+
+def padded(name, type, options):
+    """ID 0, RD, EDNS of 4096 bytes without DO, padded to 128."""
+    def made(pad):
+        return doh.question(name, type, id=0, options=[*options, dns.edns.GenericOption(dns.edns.PADDING, bytes(pad))])
+    return made(-len(made(0).to_wire()) % 128)
+
+
+@pytest.mark.parametrize("version", ["h2", "h1"])
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_as_browsers_ask(shared, module_upstream, ca, browser, version):
+    method, extra, options = BROWSERS[browser]
+    name = f"{browser.replace(' ', '-')}.{version}.example"
+    if version == "h1":
+        extra = [(k, v) for k, v in extra if k not in ("te", "priority")]
+    module_upstream.script(name, answer('HTTPS 1 . alpn="h2"'), type="HTTPS")
+    with (doh.h2_tls if version == "h2" else doh.h1_tls)(shared.port, ca) as c:
+        for type in ("HTTPS", "AAAA", "A"):
+            query = padded(name, type, options)
+            assert len(query.to_wire()) % 128 == 0
+            reply = c.ask(query, method, extra=extra)
+            # What Firefox insists on: this status and type, ID 0, RA, class IN, and a body read to its last byte.
+            assert reply.headers["content-type"] == doh.MEDIA and "set-cookie" not in reply.headers
+            message = reply.dns
+            assert message.id == 0 and message.flags & dns.flags.RA and message.question == query.question
+            assert type == "AAAA" or message.answer
+            assert all(rrset.rdclass == dns.rdataclass.IN for rrset in message.answer)
+            assert len(reply.body) % 468 == 0 and reply.max_age >= 0
+    assert {s.type for s in module_upstream.queries(name)} == {"HTTPS", "AAAA", "A"}
+    assert all(o.otype != dns.edns.OptionType.ECS for s in module_upstream.queries(name) for o in s.options)

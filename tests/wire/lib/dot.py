@@ -26,12 +26,13 @@ def context(ca, alpn=None):
 class Dot:
     """One connection. ask() is for one question at a time; send() and read() for everything else."""
 
-    def __init__(self, port, ca, alpn=None, source="127.0.0.1", name="localhost", small=False):
+    def __init__(self, port, ca, alpn=None, source="127.0.0.1", name="localhost", small=False, tls=None, session=None):
         sock = socket.create_connection(("127.0.0.1", port), PATIENCE, source_address=(source, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if small:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.sock = context(ca, alpn).wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False)
+        self.sock = (tls or context(ca, alpn)).wrap_socket(sock, server_hostname=name, session=session,
+                                                           suppress_ragged_eofs=False)
         self.inbox = b""
 
     def __enter__(self):
