@@ -4,6 +4,7 @@ stream or on the connection, and that nothing else suffers. A stream error leave
 it, as they were; a connection error is told by GOAWAY with its code, and then the end."""
 import contextlib
 import struct
+import zlib
 
 import pytest
 
@@ -217,12 +218,13 @@ def test_priority_is_for_any_stream(raw):
 
 
 @pytest.fixture
-def waiting(raw, module_upstream):
-    """A connection whose stream 1 is half-closed (remote): its question waits. Stream 3 is free."""
-    gate = Gate()
-    module_upstream.script("wait.rules.example", hold(gate, answer("A 192.0.2.7", ttl=0)))
-    raw.send(get(block=request(target=target("wait.rules.example"))))
-    module_upstream.wait_seen("wait.rules.example", 1)
+def waiting(request, raw, module_upstream):
+    """A connection whose stream 1 is half-closed (remote): its question waits. Stream 3 is free. Each test has a name of its
+    own: the answer for the test before may still be on its way."""
+    gate, name = Gate(), f"wait{zlib.crc32(request.node.name.encode())}.rules.example"
+    module_upstream.script(name, hold(gate, answer("A 192.0.2.7", ttl=0)))
+    raw.send(get(block=attack.request(target=target(name))))
+    module_upstream.wait_seen(name, 1)
     yield raw
     gate.set()
 
