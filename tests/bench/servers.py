@@ -90,6 +90,7 @@ class Polynya(Server):
         return [DAEMON, "-c", self.write("polynya.yaml", self.fill("""
 listen:
   - {{address: "127.0.0.1:{port}", protocol: https}}
+  - {{address: "127.0.0.1:{other}", protocol: tls}}
 tls:
   certificates:
     - {{chain: "{chain}", key: "{key}"}}

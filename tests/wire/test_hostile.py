@@ -14,6 +14,7 @@ import pytest
 from lib import attack, attacks, doh
 from lib.attack import Cut, Target
 from lib.good import unharmed
+from lib.ports import free_port
 from lib.process import wait_until
 
 
@@ -27,8 +28,10 @@ def under(make_polynya, upstream, ca):
     with the good client still there."""
     @contextlib.contextmanager
     def run(bad, rounds=1, **good):
-        daemon = make_polynya(upstream, limits=bad.limits)
-        target = Target(daemon.port, ca)
+        ports = {protocol: free_port() for protocol in ("https", "tls")}
+        daemon = make_polynya(upstream, limits=bad.limits,
+                              listen=[{"address": f"127.0.0.1:{port}", "protocol": p} for p, port in ports.items()])
+        target = Target(ports[bad.protocol], ca)
         with unharmed(daemon, ca, **good):
             if bad.prepare:
                 bad.prepare(daemon.workers()[0])
@@ -57,7 +60,7 @@ def test_a_slow_client_is_given_up(under, bad):
         assert daemon.metric('connections_timed_out_total{timer="read"}') == attacks.SLOW_CLIENTS
 
 
-@each(attacks.CROWDS)
+@each(attacks.CROWDS + attacks.DOT)
 def test_a_crowd_is_held_off(under, bad):
     with under(bad, kept=20):
         pass

@@ -13,8 +13,11 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Callable
 
+import dns.rcode
+
 from . import attack, doh
 from .attack import CODES, END_HEADERS, END_STREAM, HEADERS, Cut, Fill, Raw, frame, odd, request
+from .dot import Dot
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Attack:
     ends: frozenset             # how it may end, in words
     limits: dict = field(default_factory=dict)          # what must differ from the defaults for it to end soon
     prepare: Callable = None    # done to the worker's pid before
+    protocol: str = "https"     # of the listener that is attacked
 
     @property
     def name(self):
@@ -279,4 +283,62 @@ CROWDS = [
     Attack(smuggling, ends("400, closed")),
 ]
 
-ATTACKS = {a.name: a for a in FLOODS + HOLDS + SLOW + CROWDS}
+
+# --- over TLS without HTTP
+
+def dot_slow_question(target):
+    """All but one stop in the middle; the last one goes on, a byte at a time."""
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(Dot(target.port, target.ca, source=target.source)).sock for _ in range(SLOW_CLIENTS)]
+        for sock in socks:
+            sock.sendall(b"\xff\xff" + b"x" * 60000)
+        return "closed" if not attack.drip(socks[0], b"x" * 500) and {wait_closed(s) for s in socks[1:]} == {"closed"} else "answered"
+
+
+def dot_never_reads(target):
+    with Dot(target.port, target.ca, source=target.source, small=True) as c:
+        try:
+            for _ in range(1000):
+                c.send(*[doh.question("good.example", id=n, edns=True) for n in range(500)])
+        except (ConnectionError, ssl.SSLError):
+            return "closed"
+    return "not cut off"
+
+
+def dot_garbage(target):
+    """Another protocol, then responses in place of questions."""
+    for data in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100, (b"\0\x0c" + b"\xff" * 12) * 1000):
+        with Dot(target.port, target.ca, source=target.source) as c:
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                c.sock.sendall(data)
+            if not c.closed():
+                return "answered"
+    return "closed"
+
+
+def dot_ask_many(target, names, batch=50):
+    refused = 0
+    with Dot(target.port, target.ca, source=target.source) as c:
+        for at in range(0, len(names), batch):
+            c.send(*[doh.question(name, id=n) for n, name in enumerate(names[at:at + batch])])
+            refused += sum(c.read().rcode() == dns.rcode.REFUSED for _ in names[at:at + batch])
+    return "REFUSED" if refused else "not cut off"
+
+
+def dot_random_names(target):
+    return dot_ask_many(target, [f"r{os.urandom(6).hex()}.victim.example" for _ in range(500)])
+
+
+def dot_asks_everything(target):
+    return dot_ask_many(target, ["good.example"] * 4000)
+
+
+DOT = [
+    Attack(dot_slow_question, ends("closed"), HURRY, protocol="tls"),
+    Attack(dot_never_reads, ends("closed"), HURRY, protocol="tls"),
+    Attack(dot_garbage, ends("closed"), HURRY, protocol="tls"),
+    Attack(dot_random_names, ends("REFUSED"), {"miss-rate": 20}, protocol="tls"),
+    Attack(dot_asks_everything, ends("REFUSED"), {"query-rate": 200}, protocol="tls"),
+]
+
+ATTACKS = {a.name: a for a in FLOODS + HOLDS + SLOW + CROWDS + DOT}
