@@ -2,6 +2,7 @@
 /* The two caches: see cached.h. */
 #include "resolver/cached.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "data/base/metric.h"
@@ -19,8 +20,14 @@ struct cached {
     struct denied denied;
 };
 
+void cached_folder(const struct conf *conf, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s/cache", conf->state_dir);
+}
+
 struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct rebinding *rebinding)
 {
+    char folder[4096];
     struct cached *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
@@ -29,8 +36,9 @@ struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct
     denied_init(&c->denied);
     c->stale_for = (uint32_t)(conf->cache.stale_for / 1000);
     c->packets = pcache_new(conf->cache.memory, &shm->cache_hash);
+    cached_folder(conf, folder, sizeof folder);
     c->store = cache_open(&(struct cache_options){
-        .dir = conf->state_dir, .size = conf->cache.size, .generation = &shm->cache_generation});
+        .dir = folder, .size = conf->cache.size, .generation = &shm->cache_generation});
     if (!c->packets || !c->store)
         cached_free(&c, false);
     return c;

@@ -14,6 +14,8 @@
 
 struct cached;
 
+/* "<state-dir>/cache", the folder of the shared one, in which workers alone write. */
+void cached_folder(const struct conf *conf, char *out, size_t cap);
 /* All borrowed for its life. NULL without memory. */
 struct cached *cached_new(const struct conf *conf, struct shm *shm, const struct rebinding *rebinding);
 /* clean: see cache_close. */

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "data/base/log.h"
+#include "resolver/cached.h"
+#include "steering/state.h"
 
 /* System calls */
 
@@ -104,9 +106,10 @@ struct net_port_attr {
 enum {
     READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
     WRITE = READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-            LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
-            FS_TRUNCATE
+            LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE
 };
+
+enum { PATH_LEN = 4096 };
 
 struct rules {
     int fd;       /* -1: this kernel has no Landlock */
@@ -227,9 +230,8 @@ static bool done(bool ok, const char *role)
     return ok;
 }
 
-static void allow_common(struct rules *r, const struct conf *conf)
+static void allow_devices(struct rules *r)
 {
-    allow_path(r, conf->state_dir, WRITE);
     allow_path(r, "/dev/null", READ | LANDLOCK_ACCESS_FS_WRITE_FILE);
     allow_path(r, "/dev/urandom", READ);
 }
@@ -245,22 +247,32 @@ static void allow_cas(struct rules *r)
 
 bool confine_worker(const struct conf *conf)
 {
+    char path[PATH_LEN];
     struct rules r;
     if (!conf->sandbox)
         return true;
     rules_open(&r, NET_BIND_TCP | NET_CONNECT_TCP);
-    allow_common(&r, conf);
+    allow_devices(&r);
+    cached_folder(conf, path, sizeof path);
+    allow_path(&r, path, WRITE);
+    if (state_folder(conf->state_dir, path, sizeof path))
+        allow_path(&r, path, READ);
+    if (state_lock_path(conf->state_dir, path, sizeof path))
+        allow_path(&r, path, WRITE);
     conf_each_server(conf, on_server, &r);
     return done(rules_apply(&r, "worker") && filter_calls(false), "worker");
 }
 
 bool confine_prober(const struct conf *conf)
 {
+    char path[PATH_LEN];
     struct rules r;
     if (!conf->sandbox)
         return true;
     rules_open(&r, NET_BIND_TCP);
-    allow_common(&r, conf);
+    allow_devices(&r);
+    if (state_prepare(conf->state_dir) && state_folder(conf->state_dir, path, sizeof path))
+        allow_path(&r, path, WRITE);
     allow_cas(&r);
     conf_each_path(conf, on_prober_path, &r);
     conf_each_url(conf, on_url, &r);

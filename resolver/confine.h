@@ -3,9 +3,10 @@
  * calls. Whoever takes a process over gets no more than it needed.
  *
  *              paths                                      TCP                    processes, threads
- *   worker     state-dir; reads: CAs, the config's files  to upstreams' ports    none
- *   prober     state-dir; reads: /etc, /usr, the config's to any port            threads (names are resolved
- *              files and list folders                                            in one)
+ *   worker     state-dir's cache; reads: state-dir's      to upstreams' ports    none
+ *              prober (and notes that it reads it)
+ *   prober     state-dir's prober; reads: /etc, /usr, the to any port            threads (names are resolved
+ *              config's files and list folders                                   in one)
  *
  * Nobody executes anything, listens on a new TCP port, traces, mounts, or changes who it is. A kernel without
  * Landlock (before 5.13), or without its TCP rules (before 6.7), leaves that part out, and the log says so.

@@ -15,6 +15,7 @@
 #include "data/dns/answer.h"
 #include "resolver/upstream.h"
 #include "resolver/validator/rollover.h"
+#include "steering/state.h"
 
 enum { PATH_LEN = 4096 };
 
@@ -42,7 +43,9 @@ bool keeper_wanted(const struct conf *conf)
 
 void keeper_path(const struct conf *conf, char *out, size_t cap)
 {
-    snprintf(out, cap, "%s/trust-anchors", conf->state_dir);
+    char folder[PATH_LEN] = "";
+    (void)state_folder(conf->state_dir, folder, sizeof folder);
+    snprintf(out, cap, "%s/trust-anchors", folder);
 }
 
 /* The file */
@@ -77,9 +80,11 @@ static bool write_synced(const char *path, struct bytes text)
     return close(fd) == 0 && ok;
 }
 
-static void sync_folder(const char *path)
+static void sync_folder_of(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char folder[PATH_LEN];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;
     (void)fsync(fd);
@@ -93,7 +98,7 @@ static void write_kept(struct keeper *k)
     keeper_path(k->conf, path, sizeof path);
     snprintf(fresh, sizeof fresh, "%s.new", path);
     if (n && write_synced(fresh, bytes_of(k->text, n)) && rename(fresh, path) == 0) {
-        sync_folder(k->conf->state_dir);
+        sync_folder_of(path);
         k->changed = false;
     } else {
         log_error("dnssec.anchors.unwritten", "file=%s why=\"%s\"", path, strerror(errno));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keeps the trust anchors up to date (RFC 5011): asks for their keys, and stores what changes in state-dir.
+/* Keeps the trust anchors up to date (RFC 5011): asks for their keys, and stores what changes in
+ * state-dir/prober.
  *
  * A guest of the prober's loop: that is the one process that lives through all generations, is confined, and
  * reads nothing that readers send. The supervisor notices the file's change and starts workers that trust
@@ -21,7 +22,7 @@ bool keeper_wanted(const struct conf *conf);
 struct keeper *keeper_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers);
 void keeper_free(struct keeper **k);
 
-/* The file in state-dir. */
+/* The file in state-dir/prober. */
 void keeper_path(const struct conf *conf, char *out, size_t cap);
 /* The anchors to validate with: the configured ones, and what was kept. NULL if something is wrong with the
  * former: error says what. */

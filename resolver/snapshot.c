@@ -29,6 +29,7 @@ struct snapshot *snapshot_new(const char *state_dir, const uint32_t *generation)
     if (!s)
         return NULL;
     s->state_dir = state_dir;
+    (void)state_prepare(state_dir); /* what fails is told when it is read */
     s->generation = generation;
     s->day = -1;
     return s;

@@ -11,7 +11,8 @@
 
 struct snapshot;
 
-/* generation is the shared counter; it and state_dir are borrowed. NULL without memory. */
+/* To be made before the process is confined. generation is the shared counter; it and state_dir are borrowed.
+ * NULL without memory. */
 struct snapshot *snapshot_new(const char *state_dir, const uint32_t *generation);
 void snapshot_free(struct snapshot **s);
 /* Loads what has been stored since the last call; cheap when nothing has. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "data/base/clock.h"
-#include "data/store/cache.h"
+#include "resolver/cached.h"
 #include "resolver/privilege.h"
 #include "resolver/reload.h"
 
@@ -46,6 +46,7 @@ static const struct conf *conf_of(const struct supervisor *s)
 
 static void on_child_end(struct supervisor *s)
 {
+    char folder[4096];
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
@@ -56,7 +57,8 @@ static void on_child_end(struct supervisor *s)
     }
     if (crew_crash_loop(&s->posts.crew, now_ms())) {
         log_error("cache.discarded", "why=\"workers died of memory faults\"");
-        cache_discard(conf_of(s)->state_dir);
+        cached_folder(conf_of(s), folder, sizeof folder);
+        cache_discard(folder);
         shm_bump(&s->shm->cache_generation);
     }
 }

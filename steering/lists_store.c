@@ -21,8 +21,6 @@ static enum store_result replace_file(const char *state_dir, struct store **out)
               path, other);
     if (rename(path, other) != 0)
         return STORE_FAILED;
-    snprintf(other, sizeof other, "%s-lock", path);
-    unlink(other);
     return state_open(state_dir, false, out);
 }
 

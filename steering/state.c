@@ -2,20 +2,52 @@
 /* Keys and layouts of steering.mdb: see state.h. */
 #include "steering/state.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The map's size, not the disk's: documents and snapshots of several full lists, old and new during a commit.
  */
 #define STATE_SIZE ((size_t)2 << 30)
 
+enum { PATH_LEN = 4096 };
+
 static const char *const item_names[] = {"pin", "root", "list", "delegations", "floor"};
+
+static bool put_path(const char *state_dir, const char *name, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%s/prober%s", state_dir, name);
+    return n > 0 && (size_t)n < cap;
+}
+
+bool state_folder(const char *state_dir, char *out, size_t cap)
+{
+    return put_path(state_dir, "", out, cap);
+}
 
 bool state_path(const char *state_dir, char *out, size_t cap)
 {
-    int n = snprintf(out, cap, "%s/steering.mdb", state_dir);
-    return n > 0 && (size_t)n < cap;
+    return put_path(state_dir, "/steering.mdb", out, cap);
+}
+
+bool state_lock_path(const char *state_dir, char *out, size_t cap)
+{
+    return put_path(state_dir, "/steering.mdb-lock", out, cap);
+}
+
+/* LMDB takes an empty file for one to be set up by whoever comes first. */
+bool state_prepare(const char *state_dir)
+{
+    char path[PATH_LEN];
+    if (!state_folder(state_dir, path, sizeof path) || (mkdir(path, 0700) != 0 && errno != EEXIST) ||
+        !state_lock_path(state_dir, path, sizeof path))
+        return false;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 && close(fd) == 0;
 }
 
 /* A key as text; STATE_KEY_MAX fits every list name and domain that config and documents allow. */
@@ -63,10 +95,10 @@ static enum store_result check_format(struct store *s)
 
 enum store_result state_open(const char *state_dir, bool read_only, struct store **out)
 {
-    char path[4096];
+    char path[PATH_LEN];
     struct store_options options = {.size = STATE_SIZE, .durable = true, .read_only = read_only};
     *out = NULL;
-    if (!state_path(state_dir, path, sizeof path))
+    if (!state_path(state_dir, path, sizeof path) || (!read_only && !state_prepare(state_dir)))
         return STORE_FAILED;
     enum store_result result = store_open(path, &options, out);
     if (result == STORE_OK && !read_only)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stands in <state-dir>/steering.mdb: the one place that knows its keys and layouts.
+/* What stands in <state-dir>/prober/steering.mdb: the one place that knows its keys and layouts.
  *
  *   format                       u32, host order: STATE_FORMAT
  *   secret                       32 random bytes, made once: clients keep their mirrors across restarts
@@ -38,8 +38,16 @@ struct state_seq {
 
 enum state_item { STATE_PIN, STATE_ROOT, STATE_LIST, STATE_DELEGATIONS, STATE_FLOOR };
 
-/* "<state-dir>/steering.mdb" into out; false if it does not fit. */
+/* "<state-dir>/prober", the folder in which the prober alone writes, and the file in it, into out; false if
+ * it does not fit. */
+bool state_folder(const char *state_dir, char *out, size_t cap);
 bool state_path(const char *state_dir, char *out, size_t cap);
+/* Where readers of steering.mdb note what they read: the one file of the folder that they must be able to
+ * write. It is never replaced, for a confined reader may write the one that was there when it was confined.
+ */
+bool state_lock_path(const char *state_dir, char *out, size_t cap);
+/* Makes the folder and an empty file of locks if they are missing, for readers that may soon make nothing. */
+bool state_prepare(const char *state_dir);
 /* Opens it; readers get STORE_FAILED or STORE_NOT_FOUND while no prober has made it yet. A writer finds or
  * makes the format key: STORE_CORRUPT if it is another format's file. */
 enum store_result state_open(const char *state_dir, bool read_only, struct store **out);

@@ -60,7 +60,7 @@ def live(make_polynya, clock):
 
 def states(daemon):
     """{tag: state}"""
-    file = daemon.state / "trust-anchors"
+    file = daemon.state / "prober" / "trust-anchors"
     lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
     assert not lines or lines[-1] == ["end"]
     keys = {}
@@ -122,10 +122,10 @@ def test_without_room_it_goes_on(sign, live):
     key = Key()
     daemon = live(0, sign(0, key))
     await_states(daemon, {key.tag: "valid"})
-    file = daemon.state / "trust-anchors"
+    file = daemon.state / "prober" / "trust-anchors"
     daemon.stop()
     file.write_text(file.read_text()[:60])
-    (daemon.state / "trust-anchors.new").mkdir()
+    (daemon.state / "prober" / "trust-anchors.new").mkdir()
     daemon.expect_errors(r"event=dnssec\.anchors\.unwritten")
     daemon.start()
     daemon.program.wait_line(r"event=dnssec\.anchors\.anew")

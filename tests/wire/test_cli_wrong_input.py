@@ -390,10 +390,11 @@ def test_every_command_with_a_config_was_tried():
 @pytest.mark.parametrize("name", ["export rpz", "why", "mirrors", "probe"])
 @pytest.mark.parametrize("content", [b"", b"junk", bytes(8192), os.urandom(65536)], ids=["empty", "short", "zeros", "random"])
 def test_damaged_state(tmp_path, name, content):
-    (tmp_path / "steering.mdb").write_bytes(content)
+    (tmp_path / "prober").mkdir(exist_ok=True)
+    (tmp_path / "prober" / "steering.mdb").write_bytes(content)
     words = [NAME] * len(COMMANDS[name].required)
     check(run(*name.split(), *words, "--state-dir", tmp_path), 1, "steering.mdb")
-    assert (tmp_path / "steering.mdb").read_bytes() == content
+    assert (tmp_path / "prober" / "steering.mdb").read_bytes() == content
 
 
 # ---- an output that cannot be written

@@ -439,7 +439,7 @@ def test_failures_are_not_stored(make_polynya, upstream, ca):
 
 
 def cache_files(daemon):
-    return sorted(p for p in daemon.state.iterdir() if p.name.startswith("cache") and p.name.endswith(".mdb"))
+    return sorted(p for p in (daemon.state / "cache").iterdir() if p.name.startswith("cache") and p.name.endswith(".mdb"))
 
 
 def tear(path):
@@ -489,7 +489,7 @@ def test_cache_folder_cannot_be_written(make_polynya, upstream, ca):
     """Serving goes on without a store."""
     daemon = make_polynya(upstream)
     daemon.stop()
-    for path in daemon.state.iterdir():
+    for path in (daemon.state / "cache").iterdir():
         if path.name.startswith("cache"):
             path.unlink()
             path.mkdir()
@@ -518,7 +518,7 @@ def test_everything_stays_in_the_state_folder(make_polynya, upstream, ca):
     fill(daemon, ca, ["place.example"])
     allowed = {daemon.file.name, daemon.log.name, "state"}
     assert {p.name for p in daemon.dir.iterdir()} == allowed
-    for path in daemon.state.iterdir():
+    for path in [*daemon.state.rglob("*")]:
         assert path.lstat().st_mode & 0o007 == 0, f"{path.name} is open to others"
 
 

@@ -456,7 +456,7 @@ def test_restart_without_the_files(make_polynya, make_upstream, demo, ca, tmp_pa
     daemon.expect_errors(r"event=list\.")
     daemon.start()
     assert answers_of(daemon, ca) <= V4
-    assert (daemon.state / "steering.mdb").exists()
+    assert (daemon.state / "prober" / "steering.mdb").exists()
 
 
 def test_expired_list_steers_on(make_polynya, truth, publisher, ca):
@@ -496,7 +496,7 @@ def test_weeks_without_a_publisher(make_polynya, truth, publisher, ca, clock):
 def test_damaged_steering_store(make_polynya, truth, demo, ca, damage):
     daemon = make_polynya(truth, steering=demo.config())
     daemon.stop()
-    (daemon.state / "steering.mdb").write_bytes(damage)
+    (daemon.state / "prober" / "steering.mdb").write_bytes(damage)
     daemon.expect_errors(r"event=steering\.")
     daemon.start()
     assert answers_of(daemon, ca) <= V4

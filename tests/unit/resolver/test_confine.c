@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "resolver/confine.h"
+#include "steering/state.h"
 
 static char state_dir[] = "/tmp/polynya-confine-XXXXXX";
 static struct conf_server server;
@@ -44,11 +45,32 @@ static int listen_somewhere(void)
     return fd;
 }
 
+static const char *in_state(const char *name)
+{
+    static char path[2][96];
+    static unsigned at;
+    char *out = path[at++ % 2];
+    snprintf(out, sizeof path[0], "%s/%s", state_dir, name);
+    return out;
+}
+
+/* As it is when roles begin: folders, and what an earlier run left. */
+static void make_state(void)
+{
+    static const char *const files[] = {"prober/steering.mdb", "prober/trust-anchors", "cache/cache-1.mdb",
+                                        "control.sock"};
+    assert_int_equal(mkdir(in_state("cache"), 0700), 0);
+    assert_true(state_prepare(state_dir));
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++)
+        assert_int_equal(close(open(in_state(files[i]), O_WRONLY | O_CREAT, 0600)), 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
     log_setup("test", LOG_LEVEL_ERROR);
     assert_non_null(mkdtemp(state_dir));
+    make_state();
     listening[0] = listen_somewhere();
     listening[1] = listen_somewhere();
     struct ip loopback = {.len = 4, .addr = {127, 0, 0, 1}};
@@ -62,10 +84,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char path[64];
-    snprintf(path, sizeof path, "%s/file", state_dir);
-    unlink(path);
-    rmdir(state_dir);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", state_dir);
+    assert_int_equal(system(command), 0);
     close(listening[0]);
     close(listening[1]);
     return 0;
@@ -133,17 +154,47 @@ static int try_write_outside(void)
     return result(open("/tmp/polynya-confine-outside", O_WRONLY | O_CREAT, 0600));
 }
 
-static int try_own_state(void)
+static const char *tried; /* a folder or file of the state */
+
+/* All that a role does in its folder. */
+static int try_folder(void)
 {
-    char path[64], other[64];
-    snprintf(path, sizeof path, "%s/new", state_dir);
-    snprintf(other, sizeof other, "%s/file", state_dir);
+    char path[128], other[128];
+    snprintf(path, sizeof path, "%s/%s/new", state_dir, tried);
+    snprintf(other, sizeof other, "%s/%s/file", state_dir, tried);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
     if (write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || fsync(fd) != 0 || rename(path, other) != 0)
         return errno;
     return result(unlink(other));
+}
+
+static int try_write(void)
+{
+    return result(open(in_state(tried), O_RDWR));
+}
+
+static int try_read(void)
+{
+    return result(open(in_state(tried), O_RDONLY));
+}
+
+static int try_remove(void)
+{
+    return result(unlink(in_state(tried)));
+}
+
+/* What is the role's own may not be put in the place of what is not. */
+static int try_replace(void)
+{
+    return result(rename(in_state("cache/cache-1.mdb"), in_state(tried)));
+}
+
+static int confined_on(const char *name, bool (*confine)(const struct conf *), int (*try)(void))
+{
+    tried = name;
+    return confined(confine, try);
 }
 
 static int connect_to(int fd_of_listener)
@@ -209,14 +260,48 @@ static void nobody_starts_or_watches_others(void **state)
 static void each_keeps_to_its_folders(void **state)
 {
     (void)state;
-    assert_int_equal(confined(confine_worker, try_own_state), 0);
-    assert_int_equal(confined(confine_prober, try_own_state), 0);
+    assert_int_equal(confined_on("cache", confine_worker, try_folder), 0);
+    assert_int_equal(confined_on("prober", confine_prober, try_folder), 0);
     if (landlock_abi < 1)
         return;
     assert_int_equal(confined(confine_worker, try_passwd), EACCES);
     assert_int_equal(confined(confine_worker, try_write_outside), EACCES);
     assert_int_equal(confined(confine_prober, try_passwd), 0);
     assert_int_equal(confined(confine_prober, try_write_outside), EACCES);
+}
+
+/* A worker that is taken over poisons the cache at worst: neither lists nor anchors, which outlive it. */
+static void workers_write_the_cache_alone(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"prober/steering.mdb", "prober/trust-anchors", "control.sock"};
+    /* LMDB's readers must be able to note what they read. */
+    assert_int_equal(confined_on("prober/steering.mdb-lock", confine_worker, try_write), 0);
+    assert_int_equal(confined_on("prober/steering.mdb", confine_worker, try_read), 0);
+    assert_int_equal(confined_on("prober/trust-anchors", confine_worker, try_read), 0);
+    if (landlock_abi < 1)
+        return;
+    assert_int_equal(confined_on(".", confine_worker, try_folder), EACCES);
+    assert_int_equal(confined_on("prober", confine_worker, try_folder), EACCES);
+    assert_int_equal(confined_on("prober/steering.mdb-lock", confine_worker, try_remove), EACCES);
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(confined_on(others[i], confine_worker, try_write), EACCES);
+        assert_int_equal(confined_on(others[i], confine_worker, try_remove), EACCES);
+        assert_int_not_equal(confined_on(others[i], confine_worker, try_replace), 0);
+    }
+}
+
+static void probers_write_what_they_found_alone(void **state)
+{
+    (void)state;
+    if (landlock_abi < 1)
+        return;
+    assert_int_equal(confined_on("prober/steering.mdb", confine_prober, try_write), 0);
+    assert_int_equal(confined_on("prober/trust-anchors", confine_prober, try_write), 0);
+    assert_int_equal(confined_on(".", confine_prober, try_folder), EACCES);
+    assert_int_equal(confined_on("cache", confine_prober, try_folder), EACCES);
+    assert_int_equal(confined_on("cache/cache-1.mdb", confine_prober, try_write), EACCES);
+    assert_int_equal(confined_on("cache/cache-1.mdb", confine_prober, try_read), EACCES);
 }
 
 static void workers_reach_upstreams_alone(void **state)
@@ -260,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_starts_or_watches_others),
         cmocka_unit_test(each_keeps_to_its_folders),
+        cmocka_unit_test(workers_write_the_cache_alone),
+        cmocka_unit_test(probers_write_what_they_found_alone),
         cmocka_unit_test(workers_reach_upstreams_alone),
         cmocka_unit_test(probers_reach_any_port_but_serve_none),
         cmocka_unit_test(only_probers_have_threads),

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,12 +226,14 @@ static void a_new_root_is_walked_to_and_revokes(void **state)
 static void a_foreign_state_file_is_set_aside(void **state)
 {
     struct fixture *f = *state;
-    put_file(f->dir, "steering.mdb", BYTES_LIT("this is no database, however long one looks at it"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/prober", f->dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file(path, "steering.mdb", BYTES_LIT("this is no database, however long one looks at it"));
     start(f);
     lists_update(f->lists, NOW, true);
     assert_int_equal(stop_and_look(f, "outlet.example"), 1);
-    char path[128];
-    snprintf(path, sizeof path, "%s/steering.mdb.bad", f->dir);
+    snprintf(path, sizeof path, "%s/prober/steering.mdb.bad", f->dir);
     assert_int_equal(access(path, R_OK), 0);
 }
 

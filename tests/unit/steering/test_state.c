@@ -25,9 +25,11 @@ static int remove_dir(void **state)
     (void)state;
     char path[sizeof dir + 32];
     for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/steering.mdb%s", dir, i ? "-lock" : "");
+        snprintf(path, sizeof path, "%s/prober/steering.mdb%s", dir, i ? "-lock" : "");
         unlink(path);
     }
+    snprintf(path, sizeof path, "%s/prober", dir);
+    rmdir(path);
     return rmdir(dir);
 }
 
