@@ -5,6 +5,7 @@ import contextlib
 import ssl
 import struct
 import subprocess
+import time
 
 import dns.edns
 import dns.flags
@@ -411,15 +412,18 @@ def test_answers_that_nobody_takes_are_given_up(make, upstream, ca):
 
 def test_one_client_cannot_have_everything(make, ca):
     daemon = make(limits={"query-rate": 200})
+    burst = 200 * 10
     with unharmed(daemon, ca, kept=20), bad(daemon, ca) as c:
-        refused = 0
-        for _ in range(80):
+        start, answered, refused = time.monotonic(), 0, 0
+        while refused < 500 or answered < burst:
             c.send(*[doh.question("good.example", id=n, edns=True) for n in range(50)])
             for _ in range(50):
                 reply = c.read()
                 refused += reply.rcode() == dns.rcode.REFUSED and option(reply, dns.edns.EDE).code == 23
+                answered += bool(reply.answer)
                 assert reply.answer or reply.rcode() == dns.rcode.REFUSED
-        assert 500 < refused <= 2000
+            # However slowly this machine asks.
+            assert answered <= burst + 200 * (time.monotonic() - start) + 10
 
 
 def test_random_names_use_up_their_own_budget_only(make, upstream, ca):
