@@ -41,7 +41,7 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-de
               libyaml-dev libjansson-dev libcurl4-openssl-dev libpsl-dev libmaxminddb-dev libidn2-dev libsystemd-dev libseccomp-dev \
               libc-ares-dev publicsuffix ca-certificates
 RUN_DEPS   := openssl curl
-TEST_DEPS  := $(RUN_DEPS) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
+TEST_DEPS  := $(RUN_DEPS) libcmocka-dev dns-root-data python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
               python3-dnspython python3-h2 python3-yaml python3-cryptography knot knot-dnsutils nsd bind9 unbound knot-resolver \
               nghttp2-client minisign haproxy nginx-light stubby clang-format mandoc binutils procps iproute2
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What clients are told of a verdict: EDE, AD and CD; what validating may cost; and clocks that are wrong."""
+import asyncio
+
 import dns.flags
 import dns.rcode
 import pytest
 
 from lib import doh
+from lib.upstream import PATIENT
 from lib.world import BRIEF, PARDONED
 
 
@@ -78,6 +81,37 @@ def test_signatures_bound_the_ttl(start):
         assert ad(reply) and 0 < min(r.ttl for r in reply.dns.answer) <= max(r.ttl for r in reply.dns.answer) <= 600
         assert reply.max_age <= 600
         assert max(r.ttl for r in ask("www.tiny.bad.").dns.answer) <= 600
+
+
+def test_the_chain_is_asked_for_at_once(make_polynya, make_upstream, world, ca):
+    """All DS and DNSKEY from the root down to the zone: a question is not answered before all of them have come."""
+    front, seen = make_upstream(), set()
+    wanted = {(".", "DNSKEY"), ("ec.", "DS"), ("ec.", "DNSKEY"), ("one.ec.", "DS"), ("one.ec.", "DNSKEY")}
+
+    async def step(x):
+        asked = x.seen.name.lower(), x.seen.type
+        seen.add(asked)
+        while asked in wanted and not wanted <= seen:
+            await asyncio.sleep(0.005)
+        x.send(world.resolve(x.seen.wire)[1].to_wire())
+    front.script_all(step)
+    daemon = make_polynya(front, upstream=PATIENT, dnssec={
+        "mode": "validate", "anchors": str(world.anchors), "follow": False})
+    with doh.h2_tls(daemon.port, ca) as c:
+        assert ad(c.ask(doh.question("www.one.ec.", do=True)))
+
+
+@pytest.mark.parametrize("zone", ["one.ec.", "none.ec.", "sub.one.ed."])
+def test_what_is_known_of_a_zone_is_not_asked_again(start, zone):
+    """Keys, and that a delegation is not signed."""
+    ask = start()
+    ask(f"www.{zone}")
+    before = ask.daemon.metric("dnssec_queries_total")
+    assert before > 0
+    for name in "www", "mail", "missing", "any.wild":
+        ask(f"{name}.{zone}")
+        ask(f"{name}.{zone}", "AAAA")
+    assert ask.daemon.metric("dnssec_queries_total") == before
 
 
 def test_limits_are_counted(start):
