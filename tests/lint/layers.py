@@ -6,6 +6,8 @@ Includes are read from the sources, calls from the symbol tables of the objects 
 compiler saw is what is judged. Prints one line a finding; exit code 1 if there is any.
 
     tests/lint/layers.py [BUILD]
+
+Also that nothing waits where a worker's loop would stand still.
 """
 import pathlib
 import re
@@ -47,6 +49,16 @@ SINGLE_USERS = [
     ("libmaxminddb", r"<maxminddb\.h>", r"MMDB_\w+", ["data/store/geoip.c"]),
     ("libpsl", r"<libpsl\.h>", r"psl_\w+", ["steering/guard.c"]),
 ]
+
+# What waits, and in which file it may: a worker's loop never does. steering/cli may do as it likes.
+WAITS = r"getaddrinfo|getnameinfo|gethostby\w+|res_n?(query|search)|u?sleep|(clock_)?nanosleep|pause|p?select|p?poll|" \
+        r"epoll_p?wait2?|wait|wait[34]|waitpid|waitid|sigwait\w*|system|popen|pthread_join|flock|lockf|sync|f(data)?sync"
+WAITERS = {
+    "data/store/cache.c": {"nanosleep"},        # a worker that opens the cache, before it serves
+    "data/store/cachedir.c": {"fsync"},         # the same, and one that ends
+    "resolver/keeper.c": {"fsync"},             # the prober
+    "resolver/supervisor.c": {"poll", "waitpid"},
+}
 
 findings = []
 
@@ -213,6 +225,9 @@ def check_imports(path, wanted):
         used = sorted(n for n in wanted if re.fullmatch(symbol, n))
         if used and path not in allowed:
             finding(path, f"uses {used[0]}: {what} belongs to {' and '.join(allowed)} alone")
+    for call in sorted(wanted - WAITERS.get(path, set())):
+        if re.fullmatch(WAITS, call) and folder_of(path) != "steering/cli":
+            finding(path, f"calls {call}, which waits: see WAITERS")
     name = path.rsplit("/", 1)[1][:-2]
     if is_pure(path, name):
         for call in sorted(wanted & IMPURE_CALLS):
