@@ -12,7 +12,7 @@ import time
 
 import yaml
 
-from .process import MEMCHECK, PATIENCE, Program, children_of, wait_until
+from .process import MEMCHECK, PATIENCE, Program, children_of, listens, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("POLYNYA_BUILD", "build"))
@@ -106,10 +106,11 @@ class Polynya:
         self.allowed.append(re.compile(pattern))
 
     def reload(self):
-        """SIGHUP, and waits until the new generation serves."""
-        mark = self.program.mark()
+        """SIGHUP, and waits until the new generation alone takes connections: for a moment both do."""
+        mark, old = self.program.mark(), children_of(self.program.pid)
         self.program.send_signal(signal.SIGHUP)
         self.program.wait_line(r"\bevent=reload\.done\b", since=mark)
+        wait_until(lambda: not any(map(listens, old)), "the old workers to listen no more")
 
     def only_current(self):
         """Waits until the workers of older generations have ended."""

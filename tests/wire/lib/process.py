@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A program under test: started, waited for by events in its log, stopped, and checked for what it left behind."""
+import contextlib
 import os
 import pathlib
 import re
@@ -135,3 +136,17 @@ class Program:
 
     def sanitizer_reports(self):
         return [line for line in self.lines if SANITIZER.search(line)]
+
+
+def listens(pid):
+    """Whether the process has a TCP socket on which connections are accepted, by the kernel's tables."""
+    links = set()
+    try:
+        tables = [pathlib.Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+        for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+                links.add(os.readlink(fd))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return any(f"socket:[{row[9]}]" in links for row in rows if row[3] == "0A")
