@@ -39,6 +39,16 @@ def test_print_is_complete_and_stable(config, tmp_path):
     assert second.stdout == first.stdout
 
 
+def test_who_says_nothing_is_protected(tmp_path):
+    """What a short config has without asking for it."""
+    (tmp_path / "short.yaml").write_text(HEAD)
+    done = run_daemon("-nv", "-c", tmp_path / "short.yaml")
+    assert done.returncode == 0, done.stderr
+    printed = yaml.safe_load(done.stdout)
+    assert printed["dnssec"]["mode"] == "validate" and printed["dnssec"]["follow"] is True
+    assert printed["rebinding"]["protect"] is True and printed["local-zones"] is True and printed["sandbox"] is True
+    assert printed["cache"]["stale-for"] == "1d"
+
 
 HEAD = """listen:
   - address: 127.0.0.1:8443
@@ -59,6 +69,8 @@ state-dir: /tmp
     ("limits: {streams: 99999999}\n", ["limits.streams"]),
     ("limits: {idle-timeout: 5}\n", ["limits.idle-timeout"]),
     ("limits: {idle-timeout: 5 parsecs}\n", ["limits.idle-timeout"]),
+    ("upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, {address: 192.0.2.2}]}\n",
+     ["upstream.servers[1]", "clear text", "allow-clear-text"]),
     ("upstream: {answer-timeout: 2s}\n", ["upstream.answer-timeout"]),
     ("upstream: {servers: [{address: example.org}]}\n", ["address"]),
     ("upstream: {servers: [{address: '127.0.0.1:99999'}]}\n", ["address"]),
