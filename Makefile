@@ -124,9 +124,15 @@ test: all test-deps
 	@[ -n "$(SAN)" ] || $(MAKE) --no-print-directory test SAN=1
 TEST_JOBS ?= $(shell nproc)
 
-# The wire tests with the daemons under Valgrind; the soak, 20 minutes of everything at once.
+# The wire tests with our programs under Valgrind, what it says in build/memcheck/found; the soak, 20 minutes of
+# everything at once.
+MEMCHECK_TESTS ?= tests/wire
 memcheck: programs memcheck-deps
-	MEMCHECK=1 POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 1200 tests/wire
+	rm -rf $B/memcheck && mkdir -p $B/memcheck/found
+	ln -s $(abspath tests/wire/lib/memcheck) $B/memcheck/polynyad
+	ln -s $(abspath tests/wire/lib/memcheck) $B/memcheck/polynya
+	ln -s $(abspath tests/wire/lib/memcheck.supp) $B/memcheck/suppressions
+	MEMCHECK=1 POLYNYA_BUILD=$(abspath $B/memcheck) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 1200 $(MEMCHECK_TESTS)
 SOAK_SECONDS ?= 1200
 soak: programs test-deps
 	SOAK_SECONDS=$(SOAK_SECONDS) POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -s tests/wire/test_soak.py

@@ -16,11 +16,50 @@ from lib import doh  # noqa: E402
 from lib.certs import Authority  # noqa: E402
 from lib.cli import Cli, make_list  # noqa: E402
 from lib.clock import Clock, build  # noqa: E402
-from lib.polynya import SANITIZED, Polynya, merge  # noqa: E402
+from lib.memcheck import Findings  # noqa: E402
+from lib.polynya import BUILD, SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
+from lib.process import MEMCHECK  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 from lib.world import World  # noqa: E402
 from lib.zone import Knot  # noqa: E402
+
+
+# What Valgrind's slowness would set off in a daemon, and what a test may still set for itself.
+UNHURRIED = {"limits": {"watchdog": "2m"},
+             "upstream": {"try-timeout": "1s", "answer-timeout": "1400ms"}}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "no_memcheck(why): measures what Valgrind changes; not run under it")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("no_memcheck")
+        if MEMCHECK and mark:
+            item.add_marker(pytest.mark.skip(reason=f"under Valgrind: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def findings():
+    return Findings(BUILD) if MEMCHECK else None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_finding_at_the_end_of_a_file(findings):
+    """Of the daemons that the file's tests shared."""
+    yield
+    if findings:
+        findings.none()
+
+
+@pytest.fixture(autouse=True)
+def no_finding(findings):
+    """Autouse, so that it comes first and looks last, when the daemons of the test are gone."""
+    yield
+    if findings:
+        findings.none()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +100,7 @@ class Factory:
             # The leak checker traces its own process, which no sandbox of ours allows.
             "sandbox": not SANITIZED,
         }
-        return merge(base, changes)
+        return merge(merge(base, UNHURRIED if MEMCHECK else {}), changes)
 
     def __call__(self, upstream=None, /, *, start=True, env=None, **changes):
         folder = _folder()

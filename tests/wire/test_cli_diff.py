@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from lib.cli import POLYNYA, keys
+from lib.process import PATIENCE
 
 OUTLET = "registrations/outlet.json"
 
@@ -152,5 +153,5 @@ def test_a_full_disk_is_trouble_not_a_difference(pair):
     register(pair, "--mirror", "m1,9.9.9.9")
     with open("/dev/full", "w") as full:
         done = subprocess.run([POLYNYA, "list", "diff", "list", "other"], cwd=pair.folder, stdout=full,
-                              stderr=subprocess.PIPE, timeout=60)
+                              stderr=subprocess.PIPE, timeout=PATIENCE)
     assert done.returncode == 2 and b"standard output" in done.stderr

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from lib.cli import NOW, POLYNYA, ROOT, keys, minisign
+from lib.process import PATIENCE
 
 
 def verify(cli, status=0, now=NOW):
@@ -32,13 +33,13 @@ def test_the_demo_recipe_works_from_shipped_and_from_fresh_keys(tmp_path):
     script = ROOT / "data/seed/make-demo.sh"
     for extra in {}, {"DEMO": str(tmp_path / "fresh")}:
         done = subprocess.run([script, tmp_path / f"list{len(extra)}"], env={**env, **extra}, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         assert "good     news.example" in done.stdout
     for key in (ROOT / "data/seed/demo/keys").glob("*.key"):
         assert "WORTHLESS" in key.read_text().splitlines()[0]
     # Another run over the same folder is an update, not an error.
-    again = subprocess.run([script, tmp_path / "list0"], env=env, capture_output=True, timeout=60)
+    again = subprocess.run([script, tmp_path / "list0"], env=env, capture_output=True, timeout=PATIENCE)
     assert again.returncode == 0
 
 

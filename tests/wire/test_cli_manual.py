@@ -10,6 +10,7 @@ import pytest
 
 from lib.cli import POLYNYA, ROOT
 from lib.lists import Publisher
+from lib.process import PATIENCE
 
 PAGE = ROOT / "steering/cli/polynya.1"
 
@@ -47,7 +48,7 @@ class Reader:
         for old, new in self.replace:
             line = re.sub(old, str(new), line)
         done = subprocess.run(["bash", "-c", "set -o pipefail; " + line], cwd=self.folder, env=self.env, text=True,
-                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         return done.stdout
 

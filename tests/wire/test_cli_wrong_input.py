@@ -11,6 +11,7 @@ import pytest
 
 from lib.cli import NOW, POLYNYA, Cli, make_list
 from lib.lists import Publisher
+from lib.process import PATIENCE
 
 NAME = "outlet.example"
 
@@ -18,7 +19,7 @@ NAME = "outlet.example"
 def run(*words, cwd=None, stdout=subprocess.PIPE, **how):
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1")
     return subprocess.run([POLYNYA, *(str(w) for w in words)], cwd=cwd, stdout=stdout, stderr=subprocess.PIPE, text=True,
-                          timeout=60, env=env, **how)
+                          timeout=PATIENCE, env=env, **how)
 
 
 def commands():
@@ -431,7 +432,7 @@ def test_output_that_cannot_be_written(folder, state, line, how):
             done = run(*words, cwd=folder, stdout=full)
     elif how == "closed":
         done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', POLYNYA, *words], cwd=folder, stderr=subprocess.PIPE, text=True,
-                              timeout=60)
+                              timeout=PATIENCE)
     else:
         reader, writer = os.pipe()
         os.close(reader)
@@ -450,6 +451,6 @@ def test_every_command_that_prints_was_tried():
 
 def test_nothing_to_read_from(folder):
     """Closed standard input, output and error: nothing opened takes their place."""
-    done = subprocess.run(["sh", "-c", 'exec "$0" key new new.key <&- >&- 2>&-', POLYNYA], cwd=folder, timeout=60)
+    done = subprocess.run(["sh", "-c", 'exec "$0" key new new.key <&- >&- 2>&-', POLYNYA], cwd=folder, timeout=PATIENCE)
     assert done.returncode == 1
     assert (folder / "new.pub").read_text().startswith("untrusted comment") and len((folder / "new.pub").read_text().splitlines()) == 2

@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import subprocess
 
+from .process import PATIENCE
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 POLYNYA = (ROOT / os.environ.get("POLYNYA_BUILD", "build")).resolve() / "polynya"
 NOW = "2026-11-23T20:00:00Z"
@@ -24,7 +26,7 @@ class Cli:
         words = [str(w) for w in words]
         clocked = now and (tuple(words[:2]) in self.CLOCKED or tuple(words[:1]) in self.CLOCKED)
         return subprocess.run([POLYNYA, *words, *(["--now", now] if clocked else [])], cwd=self.folder, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=PATIENCE)
 
     def __call__(self, *words, now=NOW):
         done = self.run(*words, now=now)
@@ -72,4 +74,4 @@ def make_list(cli):
 
 def minisign(cli, *words):
     return subprocess.run(["minisign", *words], cwd=cli.folder, stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=PATIENCE)

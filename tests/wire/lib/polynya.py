@@ -22,10 +22,6 @@ DAEMON, CLI = BUILD / "polynyad", BUILD / "polynya"
 SANITIZED = MEMCHECK or DAEMON.exists() and b"__asan_init" in DAEMON.read_bytes()
 
 
-VALGRIND = ["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
-            "--error-exitcode=99"] if MEMCHECK else []
-
-
 def merge(base, changes):
     """base with changes laid over it, mappings merged, all else replaced; None takes a key away."""
     out = dict(base)
@@ -95,7 +91,7 @@ class Polynya:
         return next(int(l["address"].rsplit(":", 1)[1]) for l in self.config["listen"] if l["protocol"] == "http")
 
     def start(self):
-        self.program = Program([*VALGRIND, DAEMON, "-c", self.file], self.log, cwd=self.dir, env=self.env)
+        self.program = Program([DAEMON, "-c", self.file], self.log, cwd=self.dir, env=self.env)
         self.program.wait_line(r"\bevent=ready\b")
         for listen in self.config["listen"]:
             host, port = listen["address"].rsplit(":", 1)

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-MEMCHECK = bool(os.environ.get("MEMCHECK"))   # daemons run under Valgrind
+MEMCHECK = bool(os.environ.get("MEMCHECK"))   # our programs run under Valgrind
 PATIENCE = 180 if MEMCHECK else 30  # seconds after which an awaited event is taken for missing; never something a passing test spends
 SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error: |SUMMARY: \w+Sanitizer"
                        r"|^==\d+== (?!$)")
