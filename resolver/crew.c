@@ -86,8 +86,13 @@ pid_t crew_fork(struct crew *c, enum shm_role role, unsigned index, uint32_t gen
         return 0;
     }
     (*slot)->pid = pid;
-    *x = (struct crew_child){
-        .pid = pid, .slot = *slot, .role = role, .index = index, .generation = generation, .started = now};
+    *x = (struct crew_child){.pid = pid,
+                             .slot = *slot,
+                             .role = role,
+                             .index = index,
+                             .generation = generation,
+                             .started = now,
+                             .moved = now};
     return pid;
 }
 
@@ -172,11 +177,11 @@ unsigned crew_count(const struct crew *c)
     return n;
 }
 
-/* A worker's loop turns at least ten times a second, by its cache's timer. */
+/* A worker's loop turns at least ten times a second, by its cache's timer; one that is not ready has none. */
 static bool stands_still(struct crew_child *x, int64_t patience, int64_t now, bool gap)
 {
     uint64_t turns = metric_load(&x->slot->page, METRIC_LOOP_TURNS);
-    if (turns != x->turns || gap) {
+    if (turns != x->turns || gap || !x->ready) {
         x->turns = turns;
         x->moved = now;
     }
@@ -189,7 +194,7 @@ void crew_watch(struct crew *c, int64_t patience, int64_t now)
     c->watched = now;
     for (unsigned i = 0; i < SHM_SLOTS; i++) {
         struct crew_child *x = &c->child[i];
-        if (!x->pid || x->role != SHM_WORKER || !x->ready || !stands_still(x, patience, now, gap))
+        if (!x->pid || x->role != SHM_WORKER || !stands_still(x, patience, now, gap))
             continue;
         log_error("watchdog", "who=%s/%u pid=%d text=\"its event loop stands still: killed\"",
                   role_name(x->role), x->index, (int)x->pid);

@@ -17,7 +17,7 @@ struct crew_child {
     uint32_t generation;
     int64_t started;
     uint64_t turns; /* of its event loop, when crew_watch saw them move last */
-    int64_t moved;  /* when that was */
+    int64_t moved;  /* when that was, or when it was last seen before it was ready */
     bool ready;
     bool leaving; /* was told to end */
 };

@@ -191,6 +191,27 @@ static void who_is_not_ready_is_not_watched(void **state)
     end_worker(x, SIGTERM);
 }
 
+/* On a busy machine it says that it is ready, and then waits for its first turn. */
+static void patience_begins_when_a_worker_is_ready(void **state)
+{
+    (void)state;
+    struct crew_child *x = still_worker(0);
+    x->ready = false;
+    watch_until(x, 0, 60000);
+    x->ready = true;
+    crew_watch(&crew, 5000, 61000);
+    end_worker(x, SIGTERM);
+}
+
+static void patience_begins_when_a_worker_is_forked(void **state)
+{
+    (void)state;
+    crew_watch(&crew, 5000, 60000);
+    struct crew_child *x = still_worker(60500);
+    crew_watch(&crew, 5000, 61000);
+    end_worker(x, SIGTERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +224,8 @@ int main(void)
         cmocka_unit_test(a_turning_worker_is_let_live),
         cmocka_unit_test(a_gap_of_our_own_kills_nobody),
         cmocka_unit_test(who_is_not_ready_is_not_watched),
+        cmocka_unit_test(patience_begins_when_a_worker_is_ready),
+        cmocka_unit_test(patience_begins_when_a_worker_is_forked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
