@@ -6,7 +6,8 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
-B       := $(if $(SAN),build/san,build)
+MEMCHECK ?=
+B       := $(if $(SAN),build/san,$(if $(MEMCHECK),build/memcheck,build))
 .DEFAULT_GOAL := all
 
 CC      ?= gcc
@@ -16,7 +17,7 @@ HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fP
            $(if $(SAN),,-D_FORTIFY_SOURCE=3)
 comma   := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-KEEP     := -DPOLYNYA_POOL_KEPT=$(if $(SAN),0,512)
+KEEP     := -DPOLYNYA_POOL_KEPT=$(if $(SAN)$(MEMCHECK),0,512)
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -isystem /usr/include $(KEEP) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
 LDFLAGS ?=
@@ -124,15 +125,18 @@ test: all test-deps
 	@[ -n "$(SAN)" ] || $(MAKE) --no-print-directory test SAN=1
 TEST_JOBS ?= $(shell nproc)
 
-# The wire tests with our programs under Valgrind, what it says in build/memcheck/found; the soak, 20 minutes of
-# everything at once.
+# The wire tests with our programs under Valgrind; what it says is in build/memcheck/wire/found. MEMCHECK_TESTS names
+# some of them.
 MEMCHECK_TESTS ?= tests/wire
-memcheck: programs memcheck-deps
-	rm -rf $B/memcheck && mkdir -p $B/memcheck/found
-	ln -s $(abspath tests/wire/lib/memcheck) $B/memcheck/polynyad
-	ln -s $(abspath tests/wire/lib/memcheck) $B/memcheck/polynya
-	ln -s $(abspath tests/wire/lib/memcheck.supp) $B/memcheck/suppressions
-	MEMCHECK=1 POLYNYA_BUILD=$(abspath $B/memcheck) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 1200 $(MEMCHECK_TESTS)
+memcheck: memcheck-deps
+	@$(MAKE) --no-print-directory MEMCHECK=1 memcheck-wire
+memcheck-wire: programs
+	rm -rf $B/wire && mkdir -p $B/wire/found
+	ln -s $(abspath tests/wire/lib/memcheck.supp) $B/wire/suppressions
+	ln -s $(abspath tests/wire/lib/memcheck) $B/wire/polynyad
+	ln -s $(abspath tests/wire/lib/memcheck) $B/wire/polynya
+	MEMCHECK=1 POLYNYA_BUILD=$(abspath $B/wire) /usr/bin/python3 -m pytest -q -n $(WIRE_JOBS) --timeout 1200 $(MEMCHECK_TESTS)
+# 20 minutes of everything at once.
 SOAK_SECONDS ?= 1200
 soak: programs test-deps
 	SOAK_SECONDS=$(SOAK_SECONDS) POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -s tests/wire/test_soak.py
@@ -165,12 +169,12 @@ help:
 	@echo "make test       everything, plain and again under ASan and UBSan"
 	@echo "make unit | wire | lint | replay   one part of it, with SAN=1 under the sanitizers"
 	@echo "make fuzz-NAME  fuzz one target for FUZZ_SECONDS: $(FUZZ)"
-	@echo "make memcheck   the wire tests under Valgrind"
+	@echo "make memcheck   the wire tests under Valgrind, an hour and more; MEMCHECK_TESTS=tests/wire/test_dns.py: some"
 	@echo "make soak       SOAK_SECONDS of readers beside every trouble at once"
 	@echo "make bench      CPU time a query, beside other servers"
 	@echo "make install    to DESTDIR and PREFIX ($(PREFIX))"
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all programs unit replay wire lint test memcheck soak bench run install format clean help \
+.PHONY: all programs unit replay wire lint test memcheck memcheck-wire soak bench run install format clean help \
         build-deps run-deps test-deps bench-deps memcheck-deps fuzz-deps
 .SECONDARY:

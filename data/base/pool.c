@@ -57,7 +57,7 @@ void pool_release(struct pool *p, void *at)
         return;
     struct pool_block *b = block_of(at);
     size_t class = class_of(b->room);
-    if (class >= POOL_CLASSES || p->kept[class] >= POOL_KEPT) {
+    if (class >= POOL_CLASSES || p->kept[class] + 1 > POOL_KEPT) {
         free(b);
         return;
     }

@@ -3,9 +3,9 @@
  * next.
  *
  * malloc caches seven blocks of a size at most; a connection with 32 requests under way goes past that with
- * each, and pays for splitting and merging. What is kept is bounded, and nothing under AddressSanitizer (the
- * Makefile says how many of a size), so that it sees what is used after its end; larger blocks are malloc's
- * own. Not thread-safe. */
+ * each, and pays for splitting and merging. What is kept is bounded, and nothing under AddressSanitizer or
+ * Valgrind (the Makefile says how many of a size), so that these see what is used after its end; larger
+ * blocks are malloc's own. Not thread-safe. */
 #ifndef POLYNYA_BASE_POOL_H
 #define POLYNYA_BASE_POOL_H
 
