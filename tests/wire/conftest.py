@@ -3,7 +3,10 @@
 
 Run with Debian's Python: /usr/bin/python3 -m pytest tests/wire. POLYNYA_BUILD names the build folder (build).
 """
+import copy
+import functools
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -19,15 +22,28 @@ from lib.clock import Clock, build  # noqa: E402
 from lib.memcheck import Findings  # noqa: E402
 from lib.polynya import BUILD, SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
-from lib.process import MEMCHECK  # noqa: E402
+from lib.process import MEMCHECK, SLOWNESS  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 from lib.world import World  # noqa: E402
 from lib.zone import Knot  # noqa: E402
 
 
-# What Valgrind's slowness would set off in a daemon, and what a test may still set for itself.
-UNHURRIED = {"limits": {"watchdog": "2m"},
-             "upstream": {"try-timeout": "1s", "answer-timeout": "1400ms"}}
+# What Valgrind's slowness would set off in a daemon; a test may still set it for itself.
+UNHURRIED = {"limits": {"watchdog": "2m", "read-timeout": "1m", "write-timeout": "1m"},
+             "upstream": {"try-timeout": "1s", "answer-timeout": "1400ms"},
+             "steering": {"probe": {"timeout": "1m"}}}
+# And what a test makes short for its own sake must not be shorter than a handshake.
+SLOWED = (("limits", "read-timeout"), ("limits", "write-timeout"), ("limits", "watchdog"), ("steering", "probe", "timeout"))
+
+
+def unhurried(config):
+    config = copy.deepcopy(merge(UNHURRIED, config))
+    for *way, last in SLOWED:
+        part = functools.reduce(lambda part, key: part[key], way, config)
+        found = re.fullmatch(r"(\d+)(m?s)", part[last])
+        if found:
+            part[last] = f"{min(int(found[1]) * SLOWNESS, 60000 if found[2] == 'ms' else 60)}{found[2]}"
+    return config
 
 
 def pytest_configure(config):
@@ -100,7 +116,8 @@ class Factory:
             # The leak checker traces its own process, which no sandbox of ours allows.
             "sandbox": not SANITIZED,
         }
-        return merge(merge(base, UNHURRIED if MEMCHECK else {}), changes)
+        config = merge(base, changes)
+        return unhurried(config) if MEMCHECK else config
 
     def __call__(self, upstream=None, /, *, start=True, env=None, **changes):
         folder = _folder()

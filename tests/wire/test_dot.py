@@ -275,6 +275,7 @@ def test_idle_time_is_told_to_those_who_ask(make, ca):
         assert option(c.ask(ask_idle()).dns, KEEPALIVE) is None
 
 
+@pytest.mark.no_memcheck("a handshake takes longer than the 300 ms for which it may be idle")
 def test_an_idle_connection_is_closed(make, ca):
     daemon = make(limits={"idle-timeout": "300ms"})
     with Dot(dot_port(daemon), ca) as c, Dot(dot_port(daemon), ca) as silent:
@@ -350,6 +351,7 @@ def test_a_new_certificate_is_taken_up(make, ca, authority):
         assert serial() != before
 
 
+@pytest.mark.no_memcheck("a reload takes longer than the 1.4 s for which a reader waits for an answer")
 def test_a_reload_answers_what_is_asked(make, upstream, ca):
     daemon = make()
     gate = Gate()
@@ -410,6 +412,7 @@ def test_answers_that_nobody_takes_are_given_up(make, upstream, ca):
         wait_until(lambda: daemon.metric('connections_timed_out_total{timer="write"}') == len(greedy), "all to be given up")
 
 
+@pytest.mark.no_memcheck("nobody gets answers faster than query-rate allows")
 def test_one_client_cannot_have_everything(make, ca):
     daemon = make(limits={"query-rate": 200})
     burst = 200 * 10

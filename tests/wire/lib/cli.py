@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
+from .polynya import MAKER
 from .process import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -19,13 +20,13 @@ class Cli:
     CLOCKED = {("root", "new"), ("root", "sign"), ("root", "rotate"), ("delegate",), ("registration", "new"), ("registration", "sign"),
                ("registration", "check"), ("publish",), ("list", "verify"), ("export", "bc2")}
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, program=POLYNYA):
+        self.folder, self.program = folder, program
 
     def run(self, *words, now=NOW):
         words = [str(w) for w in words]
         clocked = now and (tuple(words[:2]) in self.CLOCKED or tuple(words[:1]) in self.CLOCKED)
-        return subprocess.run([POLYNYA, *words, *(["--now", now] if clocked else [])], cwd=self.folder, text=True,
+        return subprocess.run([self.program, *words, *(["--now", now] if clocked else [])], cwd=self.folder, text=True,
                               capture_output=True, timeout=PATIENCE)
 
     def __call__(self, *words, now=NOW):
@@ -58,6 +59,7 @@ def keys(cli, *names):
 
 def make_list(cli):
     """A list with one outlet in list/, everything signed."""
+    given, cli = cli, Cli(cli.folder, MAKER)
     keys(cli, "root", "maint", "pub", "outlet", "stranger")
     (cli.folder / "list" / "registrations").mkdir(parents=True)
     cli("root", "new", "--root-key", "root.pub", "--maintainer", "maint.pub", "--publisher", "pub.pub", "--key",
@@ -69,7 +71,7 @@ def make_list(cli):
     cli("delegate", "list/delegations.json", "outlet.example", "--outlet-key", "outlet.pub", "--blocked",
         "RU=dns,ip", "--blocked", "BY=sni", "--key", "maint.key")
     cli("publish", "list", "--key", "pub.key")
-    return cli
+    return given
 
 
 def minisign(cli, *words):

@@ -4,13 +4,17 @@ import datetime
 import json
 import pathlib
 
-from .polynya import run_cli
+from .polynya import MAKER, run_cli
 
 
 def utc(**ago):
     """RFC 3339 of now plus a timedelta's arguments."""
     moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ago)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def make(*words):
+    run_cli(*words, program=MAKER)
 
 
 class Publisher:
@@ -24,7 +28,7 @@ class Publisher:
         self.keys.mkdir()
         self.special = [] if strict else ["--allow-special-use"]
         for name in ("root", "maintainer", "publisher", "outlet", "stranger"):
-            run_cli("key", "new", self.key(name))
+            make("key", "new", self.key(name))
         self.root("root")
         (self.dir / "pinned.json").write_bytes((self.list / "root-1.json").read_bytes())
 
@@ -45,21 +49,21 @@ class Publisher:
             words += ["--key", self.key(name)]
         for name in unheard:
             words += ["--root-key", self.pub(name), "--threshold", f"root={1 + len(unheard)}"]
-        run_cli("root", "new", "--root-key", self.pub(signer), "--maintainer", self.pub("maintainer"),
+        make("root", "new", "--root-key", self.pub(signer), "--maintainer", self.pub("maintainer"),
                 "--publisher", self.pub(publisher), *words, "--out", self.list)
 
     def register(self, domain, *mirrors, seq=1, names=("@", "www"), key="outlet", **policy):
         words = [w for n in names for w in ("--name", n)] + [w for m in mirrors for w in ("--mirror", m)]
         for name, value in policy.items():
             words += ["--" + name.replace("_", "-"), value]
-        run_cli("registration", "new", domain, *words, "--seq", seq, "--key", self.key(key),
+        make("registration", "new", domain, *words, "--seq", seq, "--key", self.key(key),
                 "--out", self.registrations / f"{domain}.json", "--replace")
 
     def delegate(self, domain, blocked="RU=ip", key="outlet", **how):
         """blocked: "RU=dns,ip", or a list of such."""
         words = [w for name, value in how.items() for w in ("--" + name.replace("_", "-"), value)]
         words += [w for b in ([blocked] if isinstance(blocked, str) else blocked) for w in ("--blocked", b)]
-        run_cli("delegate", self.list / "delegations.json", domain, "--outlet-key", self.pub(key),
+        make("delegate", self.list / "delegations.json", domain, "--outlet-key", self.pub(key),
                 "--key", self.key("maintainer"), *words)
 
     def publish(self, key="publisher", health=None, **how):
@@ -67,7 +71,7 @@ class Publisher:
         if health is not None:
             (self.dir / "health.json").write_text(json.dumps(health))
             words += ["--health", self.dir / "health.json"]
-        run_cli("publish", self.list, "--key", self.key(key), *words, *self.special)
+        make("publish", self.list, "--key", self.key(key), *words, *self.special)
 
     def site(self, domain, *mirrors, blocked="RU=ip", **how):
         self.register(domain, *mirrors, **how)

@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("POLYNYA_BUILD", "build"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
 DAEMON, CLI = BUILD / "polynyad", BUILD / "polynya"
+# For what tests make with `polynya` to test something else: under Valgrind that would be the same commands by the thousand.
+MAKER = BUILD.parent / "polynya" if MEMCHECK else CLI
 # Slow, large, and with system calls of its own.
 SANITIZED = MEMCHECK or DAEMON.exists() and b"__asan_init" in DAEMON.read_bytes()
 
@@ -174,8 +176,8 @@ def run_daemon(*args, cwd=None):
     return subprocess.run([str(DAEMON), *map(str, args)], capture_output=True, text=True, timeout=PATIENCE, cwd=cwd)
 
 
-def run_cli(*args, cwd=None, check=True, env=None):
-    done = subprocess.run([str(CLI), *map(str, args)], capture_output=True, text=True, timeout=PATIENCE, cwd=cwd,
+def run_cli(*args, cwd=None, check=True, env=None, program=CLI):
+    done = subprocess.run([str(program), *map(str, args)], capture_output=True, text=True, timeout=PATIENCE, cwd=cwd,
                           stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
     assert not check or done.returncode == 0, f"polynya {' '.join(map(str, args))}: {done.stdout}{done.stderr}"
     return done

@@ -10,7 +10,8 @@ import threading
 import time
 
 MEMCHECK = bool(os.environ.get("MEMCHECK"))   # our programs run under Valgrind
-PATIENCE = 180 if MEMCHECK else 30  # seconds after which an awaited event is taken for missing; never something a passing test spends
+SLOWNESS = 10 if MEMCHECK else 1   # how much longer everything takes
+PATIENCE = 30 * SLOWNESS  # seconds after which an awaited event is taken for missing; never something a passing test spends
 SANITIZER = re.compile(r"(ERROR|WARNING): (Address|Leak|Memory|Thread|UndefinedBehavior)Sanitizer|runtime error: |SUMMARY: \w+Sanitizer"
                        r"|^==\d+== (?!$)")
 
