@@ -184,7 +184,7 @@ static bool confirmed(struct policy_feed *f, int64_t now)
     return store_checked(f);
 }
 
-static bool transferred(struct policy_feed *f, const struct primary_result *r, int64_t now)
+static bool transferred(struct policy_feed *f, const struct transfer_result *r, int64_t now)
 {
     const struct rpz_judge judge = judge_of(f, now);
     struct policy_zone *p = policy_new(r->records, &r->soa, &judge);
@@ -196,14 +196,14 @@ static bool transferred(struct policy_feed *f, const struct primary_result *r, i
     return false;
 }
 
-static bool on_ended(void *self, const struct primary_result *r)
+static bool on_ended(void *self, const struct transfer_result *r)
 {
     struct policy_feed *f = self;
     int64_t now = clock_wall_ms() / 1000;
-    bool ok = r->end == PRIMARY_NEW         ? transferred(f, r, now)
-              : r->end == PRIMARY_UNCHANGED ? confirmed(f, now)
-                                            : false;
-    if (r->end == PRIMARY_FAILED)
+    bool ok = r->end == TRANSFER_NEW         ? transferred(f, r, now)
+              : r->end == TRANSFER_UNCHANGED ? confirmed(f, now)
+                                             : false;
+    if (r->end == TRANSFER_FAILED)
         refused(f, &r->why);
     policy_feed_look(f, now);
     f->world->taken(f->world->self);

@@ -1,36 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A policy zone's primary: asked again and again over TCP, on the loop, for what is newer than ours (xfr.h).
+/* A policy zone's primary: asked again and again for what is newer than ours (transfer.h).
  *
  * After a success it is asked again when the SOA's refresh is over, after a failure when its retry is, longer
- * each time; both within the config's refresh-min and refresh-max. One connection at a time, and all of it
- * within steering.fetch.timeout. The key's secret is read for each and wiped after it. */
+ * each time; both within the config's refresh-min and refresh-max. One connection at a time. */
 #ifndef POLYNYA_STEERING_PRIMARY_H
 #define POLYNYA_STEERING_PRIMARY_H
 
-#include "data/conf/conf.h"
-#include "steering/xfr.h"
+#include "steering/transfer.h"
 
-struct ev_loop;
 struct primary;
-
-enum primary_end { PRIMARY_NEW, PRIMARY_UNCHANGED, PRIMARY_FAILED };
-
-struct primary_result {
-    enum primary_end end;
-    struct records *records; /* NEW: the caller's from here on */
-    struct soa soa;
-    struct refusal why; /* FAILED */
-};
 
 struct primary_options {
     struct ev_loop *loop;
     const struct conf_rpz *conf;
     const struct dns_name *zone; /* lower-case */
-    uint64_t timeout;            /* ms */
+    uint64_t timeout;            /* ms, of one transfer */
     /* What we have, to be left alone until ended is called; NULL: nothing. */
     const struct records *(*ours)(void *self, struct soa *soa);
     /* False: it could not be taken, and is to be asked for again. */
-    bool (*ended)(void *self, const struct primary_result *r);
+    bool (*ended)(void *self, const struct transfer_result *r);
     void *self;
 };
 
