@@ -6,13 +6,9 @@
 
 #include "data/dns/msg.h"
 #include "data/dns/svcb.h"
-#include "data/list/delegations.h"
 #include "data/list/field.h"
-
-/* Beyond any time that matters, and still one that can be told (9999-12-31). */
-#define NEVER 253402300799
-
-enum { FAMILY_MAX = REGISTRATION_MIRRORS_MAX };
+#include "steering/rpz_site.h"
+#include "steering/rpz_words.h"
 
 /* The records of one owner, and what they come to. */
 struct rule {
@@ -20,10 +16,7 @@ struct rule {
     size_t count;
     struct dns_name owner; /* without the zone's name */
     char text[DNS_NAME_TEXT_MAX];
-    struct ip v4[FAMILY_MAX], v6[FAMILY_MAX];
-    unsigned v4_count, v6_count;
-    uint32_t ttl;
-    uint16_t port;
+    struct rpz_addresses found;
     struct dns_name target; /* of its CNAME to another name */
     bool waiting;           /* for that target's addresses */
 };
@@ -33,7 +26,6 @@ struct maker {
     struct arena *arena;
     struct rpz_rules *out;
     const struct delegation *everywhere;
-    const char **names; /* the one that every site has: "@" */
     bool failed;
 };
 
@@ -45,46 +37,6 @@ static bool no(struct maker *m, const struct rule *r, enum refusal_why why)
     return false;
 }
 
-/* What stands beside rules in any zone, signed ones included, and is none: RRSIG, NSEC, DNSKEY and their kin,
- * NS, SOA and ZONEMD. */
-static bool is_furniture(uint16_t type)
-{
-    enum { NSEC3PARAM = 51, CDS = 59, CDNSKEY = 60, ZONEMD = 63 };
-    static const uint16_t types[] = {DNS_SOA,   DNS_NS,     DNS_DS, DNS_RRSIG, DNS_NSEC, DNS_DNSKEY,
-                                     DNS_NSEC3, NSEC3PARAM, CDS,    CDNSKEY,   ZONEMD};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i] == type)
-            return true;
-    return false;
-}
-
-static void last_label(const struct dns_name *name, struct bytes *out)
-{
-    *out = BYTES_NONE;
-    for (size_t at = 0; name->wire[at]; at += name->wire[at] + (size_t)1)
-        *out = bytes_of(name->wire + at + 1, name->wire[at]);
-}
-
-/* Below a top-level label that begins so, names are words of the protocol. */
-static bool is_reserved(const struct dns_name *name)
-{
-    struct bytes label;
-    last_label(name, &label);
-    return label.len >= 4 && bytes_equal_nocase(bytes_of(label.data, 4), BYTES_LIT("rpz-"));
-}
-
-static bool is_wildcard(const struct dns_name *name)
-{
-    return name->wire[0] == 1 && name->wire[1] == '*';
-}
-
-static bool is_word(const struct dns_name *name, const char *word)
-{
-    size_t len = strlen(word);
-    return name->wire[0] == len && name->len == len + 2 &&
-           bytes_equal_nocase(bytes_of(name->wire + 1, len), bytes_of(word, len));
-}
-
 /* ---- addresses ---- */
 
 static bool take_address(struct maker *m, struct rule *r, const struct ip *ip)
@@ -92,10 +44,10 @@ static bool take_address(struct maker *m, struct rule *r, const struct ip *ip)
     enum refusal_why not = guard_address(m->judge->guard, ip, m->judge->allow_special_use);
     if (not != REFUSAL_NONE)
         return no(m, r, not );
-    unsigned *count = ip->len == 4 ? &r->v4_count : &r->v6_count;
-    if (*count == FAMILY_MAX)
+    unsigned *count = ip->len == 4 ? &r->found.v4_count : &r->found.v6_count;
+    if (*count == RPZ_FAMILY_MAX)
         return no(m, r, REFUSAL_TOO_MANY);
-    (ip->len == 4 ? r->v4 : r->v6)[(*count)++] = *ip;
+    (ip->len == 4 ? r->found.v4 : r->found.v6)[(*count)++] = *ip;
     return true;
 }
 
@@ -123,7 +75,7 @@ static bool take_https(struct maker *m, struct rule *r, const struct record *x)
         if (not != REFUSAL_NONE)
             return no(m, r, not );
     }
-    r->port = s.port ? s.port : r->port;
+    r->found.port = s.port ? s.port : r->found.port;
     return true;
 }
 
@@ -169,27 +121,25 @@ static bool ends_here(struct maker *m, struct rule *r)
         if (r->record[i]->type == DNS_CNAME && !x)
             x = r->record[i];
         else
-            others += !is_furniture(r->record[i]->type);
+            others += !rpz_is_furniture(r->record[i]->type);
     }
     if (!x)
         return false;
     if (others || !name_read(record_rdata(x), &at, &r->target) || at != x->rdata_len)
         return !no(m, r, REFUSAL_RPZ_RECORD); /* nothing stands beside a CNAME */
     name_lower(&r->target);
-    /* The name itself is how passing through was said before there was a word for it. */
-    if (is_word(&r->target, "rpz-passthru") || name_equal(&r->target, &r->owner)) {
+    if (rpz_passes(&r->owner, &r->target)) {
         m->out->passed[m->out->passed_count++] = keep_name(m, &r->owner);
         return true;
     }
-    return (r->target.len == 1 || is_wildcard(&r->target) || is_reserved(&r->target)) &&
-           !no(m, r, REFUSAL_RPZ_ACTION);
+    return rpz_hides(&r->target) && !no(m, r, REFUSAL_RPZ_ACTION);
 }
 
 /* ---- rules ---- */
 
 static void take_record(struct maker *m, struct rule *r, const struct record *x)
 {
-    if (is_furniture(x->type))
+    if (rpz_is_furniture(x->type))
         return;
     if (x->type == DNS_A || x->type == DNS_AAAA)
         take_address_record(m, r, x);
@@ -199,13 +149,13 @@ static void take_record(struct maker *m, struct rule *r, const struct record *x)
         take_target(m, r);
     else
         no(m, r, REFUSAL_RPZ_RECORD);
-    r->ttl = x->ttl < r->ttl ? x->ttl : r->ttl;
+    r->found.ttl = x->ttl < r->found.ttl ? x->ttl : r->found.ttl;
 }
 
 static bool has_rule(const struct rule *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (!is_furniture(r->record[i]->type))
+        if (!rpz_is_furniture(r->record[i]->type))
             return true;
     return false;
 }
@@ -215,63 +165,20 @@ static bool check_trigger(struct maker *m, struct rule *r, char host[DNS_NAME_TE
     struct dns_name name;
     struct refusal why;
     memcpy(host, r->text, sizeof r->text);
-    if (is_wildcard(&r->owner))
+    if (rpz_is_wildcard(&r->owner))
         return no(m, r, REFUSAL_RPZ_WILDCARD);
     if (!field_host_name(host, &name))
         return no(m, r, REFUSAL_BAD_NAME);
     return guard_domain(m->judge->guard, host, &why) || no(m, r, why.why);
 }
 
-/* One mirror for each address of the family that has more of them, each with one of the other family, so that
- * every client gets both where the zone has both. Its id is that address: taking one away moves nobody else.
- */
-static bool make_mirrors(struct maker *m, const struct rule *r, struct registration *out)
-{
-    bool by_v4 = r->v4_count >= r->v6_count;
-    out->mirror_count = by_v4 ? r->v4_count : r->v6_count;
-    out->mirrors = arena_array(m->arena, out->mirror_count, sizeof *out->mirrors);
-    for (unsigned i = 0; out->mirrors && i < out->mirror_count; i++) {
-        char id[IP_TEXT_MAX];
-        struct ip *ip = arena_array(m->arena, 2, sizeof *ip);
-        unsigned n = 0;
-        if (!ip)
-            return false;
-        if (by_v4)
-            ip_format(&r->v4[i], id);
-        else
-            hex_encode(bytes_of(r->v6[i].addr, 16), id);
-        if (r->v4_count)
-            ip[n++] = r->v4[i % r->v4_count];
-        if (r->v6_count)
-            ip[n++] = r->v6[i % r->v6_count];
-        out->mirrors[i] = (struct mirror){.id = arena_text(m->arena, bytes_str(id)),
-                                          .addresses = ip,
-                                          .address_count = n,
-                                          .weight = 100,
-                                          .port = r->port};
-        if (!out->mirrors[i].id)
-            return false;
-    }
-    return out->mirrors != NULL;
-}
-
 static void add_site(struct maker *m, const struct rule *r, const char *host)
 {
-    struct registration *reg = arena_zalloc(m->arena, sizeof *reg);
-    m->failed = !reg || !make_mirrors(m, r, reg) || !(reg->domain = arena_text(m->arena, bytes_str(host)));
-    if (m->failed)
-        return;
-    reg->name = r->owner;
-    reg->seq = m->judge->serial;
-    reg->issued = m->judge->now;
-    reg->expires = NEVER;
-    reg->names = m->names;
-    reg->full = &reg->name;
-    reg->name_count = 1;
-    reg->policy = (struct policy){.answers = 1, .ttl = r->ttl, .probe_path = "/"};
-    if (reg->policy.ttl < POLICY_TTL_MIN)
-        reg->policy.ttl = POLICY_TTL_MIN;
-    m->out->sites[m->out->site_count++] = (struct view_source_site){reg, m->everywhere};
+    const struct rpz_judge *j = m->judge;
+    struct registration *reg = rpz_site(&r->owner, host, &r->found, j->serial, j->now, m->arena);
+    m->failed = !reg;
+    if (reg)
+        m->out->sites[m->out->site_count++] = (struct view_source_site){reg, m->everywhere};
 }
 
 static void take_rule(struct maker *m, struct rule *r)
@@ -280,7 +187,7 @@ static void take_rule(struct maker *m, struct rule *r)
     name_to_text(&r->owner, r->text);
     if (!has_rule(r))
         return;
-    if (is_reserved(&r->owner)) {
+    if (rpz_is_word(&r->owner)) {
         no(m, r, REFUSAL_RPZ_TRIGGER);
         return;
     }
@@ -289,7 +196,7 @@ static void take_rule(struct maker *m, struct rule *r)
     size_t refused = m->out->refused_count;
     for (size_t i = 0; i < r->count; i++)
         take_record(m, r, r->record[i]);
-    if (r->v4_count + r->v6_count == 0) {
+    if (r->found.v4_count + r->found.v6_count == 0) {
         if (m->out->refused_count == refused && !r->waiting)
             no(m, r, REFUSAL_RPZ_RECORD); /* HTTPS alone */
     } else if (m->out->site_count == RPZ_SITES_MAX)
@@ -311,7 +218,7 @@ static bool owner_of(const struct record *x, const struct dns_name *zone, struct
 static void take_all(struct maker *m, const struct record *const *all, size_t count)
 {
     for (size_t i = 0, n; i < count && !m->failed; i += n) {
-        struct rule r = {.record = all + i, .ttl = POLICY_TTL_MAX, .port = 443};
+        struct rule r = {.record = all + i, .found = {.ttl = POLICY_TTL_MAX, .port = 443}};
         for (n = 1; i + n < count && bytes_equal(record_owner(all[i]), record_owner(all[i + n])); n++)
             ;
         r.count = n;
@@ -328,38 +235,22 @@ static size_t count_owners(const struct record *const *all, size_t count)
     return n;
 }
 
-/* The delegation of all sites: blocked by address, everywhere. */
-static const struct delegation *everywhere(struct arena *arena)
-{
-    struct delegation *d = arena_zalloc(arena, sizeof *d);
-    struct blocked *b = arena_zalloc(arena, sizeof *b);
-    if (!d || !b)
-        return NULL;
-    *b = (struct blocked){.country = VIEW_EVERYWHERE, .flags = BLOCK_IP};
-    d->blocked = b;
-    d->blocked_count = 1;
-    return d;
-}
-
 bool rpz_rules_make(const struct records *records, const struct rpz_judge *judge, struct arena *arena,
                     struct rpz_rules *out)
 {
-    struct maker m = {.judge = judge, .arena = arena, .out = out, .everywhere = everywhere(arena)};
+    struct maker m = {.judge = judge, .arena = arena, .out = out, .everywhere = rpz_everywhere(arena)};
     const struct record **all = records_sorted(records);
     size_t count = records_count(records), owners = all ? count_owners(all, count) : 0;
     size_t sites = owners < RPZ_SITES_MAX ? owners : RPZ_SITES_MAX;
     *out =
-        (struct rpz_rules){.list = {.version = judge->serial, .issued = judge->now, .expires = NEVER},
+        (struct rpz_rules){.list = {.version = judge->serial, .issued = judge->now, .expires = RPZ_NEVER},
                            .sites = arena_array(arena, sites, sizeof *out->sites),
                            .passed = arena_array(arena, owners, sizeof *out->passed),
                            .targets = arena_array(arena, owners < RPZ_TARGETS_MAX ? owners : RPZ_TARGETS_MAX,
                                                   sizeof *out->targets)};
-    m.names = arena_array(arena, 1, sizeof *m.names);
-    m.failed = !all || !out->sites || !out->passed || !out->targets || !m.names || !m.everywhere;
-    if (!m.failed) {
-        m.names[0] = "@";
+    m.failed = !all || !out->sites || !out->passed || !out->targets || !m.everywhere;
+    if (!m.failed)
         take_all(&m, all, count);
-    }
     free(all);
     return !m.failed;
 }
