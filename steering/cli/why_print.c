@@ -3,109 +3,19 @@
 #include <stdio.h>
 
 #include "steering/cli/why.h"
-
-#define NUMBER "%" JSON_INTEGER_FORMAT
-
-static bool is_set(const json_t *object, const char *key)
-{
-    json_t *value = json_object_get(object, key);
-    return value && !json_is_null(value);
-}
-
-/* The strings of an array with something between them; an empty one is "nothing". */
-static void print_words(const json_t *array, const char *between)
-{
-    json_t *word;
-    size_t i;
-    json_array_foreach(array, i, word) printf("%s%s", i ? between : "", json_string_value(word));
-    if (json_array_size(array) == 0)
-        fputs("nothing", stdout);
-}
-
-static void print_blocked(const json_t *blocked)
-{
-    const char *country;
-    json_t *how;
-    size_t n = 0;
-    json_object_foreach((json_t *)blocked, country, how)
-    {
-        printf("%s%s=", n++ ? " " : "", country);
-        print_words(how, ",");
-    }
-    if (!n)
-        fputs("nowhere", stdout);
-}
+#include "steering/cli/why_print_lists.h"
 
 static void print_head(const json_t *tree)
 {
     const json_t *client = json_object_get(tree, "client");
     printf("%s", cli_json_string(tree, "name"));
-    if (is_set(tree, "type"))
+    if (why_is_set(tree, "type"))
         printf(" %s", cli_json_string(tree, "type"));
-    printf(" for %s%s in %s%s at %s\n\n", is_set(client, "network") ? "" : "a client ",
-           is_set(client, "network") ? cli_json_string(client, "network") : "of unknown address",
-           is_set(client, "country") ? cli_json_string(client, "country") : "an unknown country",
+    printf(" for %s%s in %s%s at %s\n\n", why_is_set(client, "network") ? "" : "a client ",
+           why_is_set(client, "network") ? cli_json_string(client, "network") : "of unknown address",
+           why_is_set(client, "country") ? cli_json_string(client, "country") : "an unknown country",
            strcmp(cli_json_string(client, "country_by"), "geoip") == 0 ? " (by geoip)" : "",
            cli_json_string(tree, "now"));
-}
-
-static void print_delegation(const json_t *d)
-{
-    if (!json_is_object(d))
-        return;
-    printf("  delegation   %s to key %s, version " NUMBER ", expires %s; blocked ",
-           cli_json_string(d, "domain"), cli_json_string(d, "key"), cli_json_number(d, "version"),
-           cli_json_string(d, "expires"));
-    print_blocked(json_object_get(d, "blocked"));
-    putchar('\n');
-}
-
-static void print_target(const json_t *rule)
-{
-    const json_t *addresses = json_object_get(rule, "target_addresses");
-    printf("  target       %s, looked up: ", cli_json_string(rule, "target"));
-    if (json_is_array(addresses))
-        print_words(addresses, " ");
-    else
-        fputs("no address known yet", stdout);
-    putchar('\n');
-}
-
-static void print_refused(const json_t *refused)
-{
-    const char *why;
-    json_t *count;
-    json_object_foreach((json_t *)refused, why, count)
-        printf("  refused      " NUMBER " %s\n", json_integer_value(count), why);
-}
-
-static void print_rule(const json_t *rule)
-{
-    json_t *line;
-    size_t i;
-    if (!json_is_object(rule))
-        return;
-    json_array_foreach(json_object_get(rule, "records"), i, line)
-        printf("  rule         %s\n", json_string_value(line));
-    if (is_set(rule, "target"))
-        print_target(rule);
-    print_refused(json_object_get(rule, "refused"));
-}
-
-static void print_list(const json_t *row)
-{
-    bool zone = strcmp(cli_json_string(row, "trust"), "unsigned") == 0;
-    printf("%-14s %s", zone ? "policy zone" : "list", cli_json_string(row, "name"));
-    if (is_set(row, "version"))
-        printf(" %s " NUMBER, zone ? "serial" : "version", cli_json_number(row, "version"));
-    if (is_set(row, "expires"))
-        printf(", %s %s", cli_json_is(row, "expired") ? "EXPIRED" : "expires",
-               cli_json_string(row, "expires"));
-    if (is_set(row, "site"))
-        printf(": %s", cli_json_string(row, "site"));
-    printf(": %s\n", cli_json_string(row, "text"));
-    print_delegation(json_object_get(row, "delegation"));
-    print_rule(json_object_get(row, "rule"));
 }
 
 static void print_policy(const json_t *policy)
@@ -113,7 +23,7 @@ static void print_policy(const json_t *policy)
     printf("policy         answers " NUMBER ", ttl " NUMBER ", all down: %s; probed: %s",
            cli_json_number(policy, "answers"), cli_json_number(policy, "ttl"),
            cli_json_string(policy, "all_down"), cli_json_string(policy, "probe_path"));
-    puts(is_set(policy, "probe_contains") ? ", for a marker" : "");
+    puts(why_is_set(policy, "probe_contains") ? ", for a marker" : "");
 }
 
 static void print_registration(const json_t *r)
@@ -121,7 +31,7 @@ static void print_registration(const json_t *r)
     printf("registration   %s seq " NUMBER ", %s %s; names ", cli_json_string(r, "domain"),
            cli_json_number(r, "seq"), cli_json_is(r, "expired") ? "EXPIRED" : "expires",
            cli_json_string(r, "expires"));
-    print_words(json_object_get(r, "names"), " ");
+    why_print_words(json_object_get(r, "names"), " ");
     putchar('\n');
 }
 
@@ -138,7 +48,7 @@ static void print_rule_in_force(const json_t *r)
 static void print_scope(const json_t *scope)
 {
     fputs("scope          blocked ", stdout);
-    print_blocked(json_object_get(scope, "blocked"));
+    why_print_blocked(json_object_get(scope, "blocked"));
     printf(": %s%s%s\n",
            cli_json_is(scope, "inside") ? "the client is in scope" : "the client is out of scope",
            cli_json_is(scope, "dns_only") ? ", by DNS only" : "",
@@ -161,15 +71,15 @@ static void print_health(const json_t *health)
 static void print_address(const json_t *a)
 {
     printf("       %-24s %s", cli_json_string(a, "address"), cli_json_string(a, "text"));
-    if (is_set(a, "since"))
+    if (why_is_set(a, "since"))
         printf("; %s since %s", cli_json_string(a, "state"), cli_json_string(a, "since"));
-    if (is_set(a, "checked"))
+    if (why_is_set(a, "checked"))
         printf("; " NUMBER " good and " NUMBER " bad counted, " NUMBER " more to change",
                cli_json_number(a, "successes"), cli_json_number(a, "failures"),
                cli_json_number(a, "until_change"));
-    if (is_set(a, "failure"))
+    if (why_is_set(a, "failure"))
         printf("; last failure %s (%s)", cli_json_string(a, "failure"), cli_json_string(a, "failure_text"));
-    if (is_set(a, "certificate_ends"))
+    if (why_is_set(a, "certificate_ends"))
         printf("; certificate ends %s", cli_json_string(a, "certificate_ends"));
     putchar('\n');
 }
@@ -178,12 +88,12 @@ static void print_mirror(const json_t *m)
 {
     json_t *address;
     size_t i;
-    if (is_set(m, "place"))
+    if (why_is_set(m, "place"))
         printf("  %2d. ", (int)cli_json_number(m, "place"));
     else
         fputs("   -  ", stdout);
     printf("%s, weight " NUMBER, cli_json_string(m, "id"), cli_json_number(m, "weight"));
-    if (is_set(m, "score"))
+    if (why_is_set(m, "score"))
         printf(", score %.4g", json_real_value(json_object_get(m, "score")));
     printf(": %s%s%s\n", cli_json_string(m, "text"),
            cli_json_is(m, "usable") || strcmp(cli_json_string(m, "verdict"), "fits") != 0
@@ -243,19 +153,15 @@ static void print_ttl(const json_t *tree)
 
 void why_print(const json_t *tree)
 {
-    json_t *row;
-    size_t i;
     print_head(tree);
-    json_array_foreach(json_object_get(tree, "lists"), i, row) print_list(row);
-    if (json_array_size(json_object_get(tree, "lists")) == 0)
-        puts("list           there is none");
-    if (is_set(tree, "mirrors"))
+    why_print_lists(json_object_get(tree, "lists"));
+    if (why_is_set(tree, "mirrors"))
         print_site(tree);
     printf("decision       %s: %s\n", cli_json_string(tree, "outcome"), cli_json_string(tree, "text"));
-    if (is_set(tree, "ttl"))
+    if (why_is_set(tree, "ttl"))
         print_ttl(tree);
     print_answer(json_object_get(tree, "answer"));
-    if (is_set(tree, "ttl") && is_set(tree, "dnssec"))
+    if (why_is_set(tree, "ttl") && why_is_set(tree, "dnssec"))
         printf("DNSSEC         a question with DO whose true answer is signed %s (steering.dnssec: %s)\n",
                strcmp(cli_json_string(tree, "dnssec"), "honour") == 0 ? "gets the truth" : "is steered, too",
                cli_json_string(tree, "dnssec"));
