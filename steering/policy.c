@@ -72,7 +72,10 @@ static bool read_head(struct bytes value, struct kept_head *head)
     if (value.len < sizeof *head)
         return false;
     memcpy(head, value.data, sizeof *head);
-    return head->format == FORMAT;
+    struct dns_name zone;
+    size_t end = 0;
+    return head->format == FORMAT && name_read(bytes_of(head->zone.wire, head->zone.len), &end, &zone) &&
+           end == head->zone.len;
 }
 
 static struct records *read_records(struct bytes value)
@@ -155,12 +158,13 @@ bool policy_choose(struct policy_zone *p, struct records *taken, size_t *count)
 
 /* ---- one rule ---- */
 
-/* The records of r->owner below r->zone, into r->records. False if there are none. */
+/* The records of r->owner below r->zone, into r->records. False if there are none; at the apex stands no
+ * rule. */
 static bool take_owner(struct policy_rule *r, const struct record *const *all, size_t count)
 {
     struct dns_name owner;
     size_t len = r->owner.len - (size_t)1;
-    if (len + r->zone.len > DNS_NAME_MAX)
+    if (len == 0 || len + r->zone.len > DNS_NAME_MAX)
         return false;
     memcpy(owner.wire, r->owner.wire, len);
     memcpy(owner.wire + len, r->zone.wire, r->zone.len);

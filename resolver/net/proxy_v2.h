@@ -4,7 +4,8 @@
  *
  * (haproxy's doc/proxy-protocol.txt, section 2.2.) It comes before everything else, TLS included. The reader
  * is told bytes as they come and says how many it could use next: never any beyond the header, so what
- * follows stays in the socket. Addresses are kept, what stands behind them (TLVs) is skipped unseen. */
+ * follows stays in the socket. Addresses are kept, what stands behind them (TLVs) is skipped unseen,
+ * as its section 2.2 lets receivers; so is the checksum, which only those must verify that know it. */
 #ifndef POLYNYA_NET_PROXY_V2_H
 #define POLYNYA_NET_PROXY_V2_H
 
