@@ -73,8 +73,8 @@ static void the_same_addresses_turned_round_are_no_change(void **state)
     assert_true(target_take(&f, ip, 2));
     assert_false(target_take(&f, turned, 2));
     assert_true(target_take(&f, &one, 1));
-    assert_true(target_take(&f, NULL, 0));
-    assert_false(target_take(&f, NULL, 0));
+    assert_true(target_take(&f, &one, 0));
+    assert_false(target_take(&f, &one, 0));
 }
 
 static void half_of_the_addresses_are_not_all(void **state)
