@@ -130,8 +130,9 @@ static inline void conn_hold(struct conn_set *set, size_t *counted, size_t now)
 static inline size_t conn_move(uint8_t *out, size_t room, struct bytes *from)
 {
     size_t n = from->len < room ? from->len : room;
-    if (n)
-        memcpy(out, from->data, n);
+    if (n == 0)
+        return 0; /* data may be NULL */
+    memcpy(out, from->data, n);
     from->data += n;
     from->len -= n;
     return n;
