@@ -63,6 +63,8 @@ struct walk {
     uint8_t *seen;     /* a bit for each page that something has laid claim to */
     uint64_t budget;   /* pages still to be looked at */
     bool integer_keys; /* this is the tree of free pages */
+    uint64_t txn;      /* the file's last transaction: none can have freed pages later */
+    uint64_t last_key; /* of the free pages' tree, so far */
 };
 
 static bool read_at(int fd, void *out, size_t len, uint64_t offset)
@@ -174,10 +176,25 @@ static bool free_list_at_sane(struct walk *w, uint64_t offset, uint64_t size)
     return sane;
 }
 
+/* The lists of free pages lie in the order of the transactions that freed them, and LMDB looks for the next
+ * one by its key: out of order it would take one twice. A branch's key stands before all that are under it.
+ */
+static bool free_key_sane(struct walk *w, const uint8_t *key, size_t len, bool branch)
+{
+    uint64_t number;
+    if (len != sizeof number)
+        return false;
+    memcpy(&number, key, sizeof number);
+    if (number <= w->last_key || number > w->txn)
+        return false;
+    w->last_key = number - branch;
+    return true;
+}
+
 static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *data, size_t room)
 {
     uint64_t size = n->low | (uint64_t)n->high << 16, offset;
-    if (n->key_len == 0 || (w->integer_keys && n->key_len != 8))
+    if (n->key_len == 0 || (w->integer_keys && !free_key_sane(w, data - n->key_len, n->key_len, false)))
         return false;
     if (n->flags == NODE_BIG) {
         if (room < 8 || !overflow_sane(w, data, size, &offset))
@@ -204,7 +221,8 @@ static bool node_sane(struct walk *w, const uint8_t *page, const struct page_hea
         return false;
     if (levels == 0)
         return leaf_node_sane(w, &n, page + at + NODE_HEAD + n.key_len, room - n.key_len);
-    if (i > 0 && (n.key_len == 0 || (w->integer_keys && n.key_len != 8)))
+    if (i > 0 &&
+        (n.key_len == 0 || (w->integer_keys && !free_key_sane(w, page + at + NODE_HEAD, n.key_len, true))))
         return false;
     return tree_walk(w, n.low | (uint64_t)n.high << 16 | (uint64_t)n.flags << 32, levels - 1);
 }
@@ -268,6 +286,7 @@ static enum check_result check_once(int fd, uint64_t pages, uint64_t *txn)
                      .page_size = page_size,
                      .file_pages = (uint64_t)st.st_size / page_size,
                      .last_page = m.last_page,
+                     .txn = m.txn,
                      .budget = pages};
     if (w.last_page >= w.file_pages + unwritten_max)
         return CHECK_CORRUPT;
