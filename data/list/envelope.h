@@ -13,12 +13,13 @@
 #include "data/list/minisign.h"
 
 enum { ENVELOPE_SIGNATURES_MAX = 16 };
-/* Bytes of the files (envelope included): design, section 5. */
+/* Bytes of the files (envelope included): design, section 5. A list has room for LIST_REGISTRATIONS_MAX
+ * sites with three mirrors each and the health of all: some 950 bytes a site. */
 enum {
     ROOT_SIZE_MAX = 64 << 10,
     DELEGATIONS_SIZE_MAX = 4 << 20,
     REGISTRATION_SIZE_MAX = 64 << 10,
-    LIST_SIZE_MAX = 8 << 20
+    LIST_SIZE_MAX = 16 << 20
 };
 
 struct envelope {

@@ -327,7 +327,7 @@ BAD_LISTS = {
     "empty": (lambda p: b"", "bad-json|unreadable"),
     "not json": (lambda p: b"\x00\xff\xfe" * 1000, "bad-json"),
     "deeply nested": (lambda p: b"[" * 100000, "bad-json|too-many"),
-    "over-long": (lambda p: p.document.read_bytes() + b" " * (9 << 20), "too-large"),
+    "over-long": (lambda p: p.document.read_bytes() + b" " * (17 << 20), "too-large"),
     "foreign signer": (lambda p: edit_signed(p, lambda d: None, key="stranger"), "too-few-signatures|bad-signature"),
     "outlet's signature": (lambda p: edit_signed(p, lambda d: None, key="outlet"), "too-few-signatures|bad-signature"),
     "unsigned": (lambda p: json.dumps({**json.loads(p.document.read_text()), "signatures": []}).encode(), "."),

@@ -17,7 +17,9 @@
 #include "data/list/root.h"
 #include "data/base/text.h"
 
+#ifndef NOW
 #define NOW INT64_C(1795478917)
+#endif
 enum { HOUR = 3600, DAY = 86400 };
 
 struct world {
