@@ -46,8 +46,8 @@ static const char *const calls[] = {
     "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "getrlimit", "prlimit64", "getrusage",
     "sched_yield", "sched_getaffinity", "sysinfo", "uname", "tgkill", "prctl"};
 
-/* libcurl resolves names in a thread, which asks the kernel for our addresses over netlink, and may ask a
- * caching daemon over a unix socket. */
+/* A list's signatures are checked on a few threads (parallel.h). libcurl resolves names in a thread, which
+ * asks the kernel for our addresses over netlink, and may ask a caching daemon over a unix socket. */
 static const char *const thread_calls[] = {"set_tid_address", "arch_prctl"};
 
 static bool allow(scmp_filter_ctx filter, const char *const *names, size_t count)

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "data/base/parallel.h"
+
 static bool open_root(struct bytes file, struct arena *arena, struct envelope *e, struct root *out,
                       struct refusal *why)
 {
@@ -221,24 +223,50 @@ static bool signed_by_outlet(const struct trust_input *in, const struct envelope
     return envelope_verify(e, &key, 1, 1, NULL);
 }
 
-/* The registration's text is not believed before the key delegated to the domain it claims has signed it. */
-static bool accept_registration(const struct trust_input *in, const struct delegation_index *index,
-                                const struct envelope *e, struct arena *arena, struct registration *reg,
-                                struct delegation_entry **entry, struct trust_verified *verified,
-                                struct refusal *why)
+/* One registration on its way. Its text is not believed before the key delegated to the domain it claims has
+ * signed it. */
+struct candidate {
+    const struct envelope *envelope;
+    struct registration *registration;
+    struct delegation_entry *entry; /* of the domain it claims; NULL: refused before */
+    struct trust_verified verified;
+    bool is_signed;
+    struct refusal why;
+};
+
+struct candidates {
+    const struct trust_input *in;
+    struct candidate *at;
+};
+
+static bool read_claim(const struct delegation_index *index, struct arena *arena, struct candidate *c)
 {
-    if (!registration_parse(e->text, arena, reg, why))
+    if (!registration_parse(c->envelope->text, arena, c->registration, &c->why))
         return false;
-    *entry = index_find(index, reg->domain);
-    if (!*entry)
-        return refuse(why, REFUSAL_NOT_DELEGATED, "%s", reg->domain);
-    const struct delegation *d = (*entry)->delegation;
-    if (!signed_by_outlet(in, e, &d->key, verified))
-        return refuse(why, REFUSAL_BAD_SIGNATURE, "not signed by the key delegated");
-    if ((*entry)->taken)
-        return refuse(why, REFUSAL_DUPLICATE, "%s", reg->domain);
-    return check_registration_times(in, reg, why) && check_seq(in, reg, d, why) &&
-           guard_registration(in->guard, reg, in->allow_special_use, why);
+    c->entry = index_find(index, c->registration->domain);
+    return c->entry || refuse(&c->why, REFUSAL_NOT_DELEGATED, "%s", c->registration->domain);
+}
+
+/* On any thread: nearly all the time that a list takes. */
+static void check_signature(void *self, size_t i)
+{
+    const struct candidates *all = self;
+    struct candidate *c = &all->at[i];
+    if (c->entry)
+        c->is_signed = signed_by_outlet(all->in, c->envelope, &c->entry->delegation->key, &c->verified);
+}
+
+static bool accept_registration(const struct trust_input *in, struct candidate *c)
+{
+    const struct registration *reg = c->registration;
+    if (!c->entry)
+        return false;
+    if (!c->is_signed)
+        return refuse(&c->why, REFUSAL_BAD_SIGNATURE, "not signed by the key delegated");
+    if (c->entry->taken)
+        return refuse(&c->why, REFUSAL_DUPLICATE, "%s", reg->domain);
+    return check_registration_times(in, reg, &c->why) && check_seq(in, reg, c->entry->delegation, &c->why) &&
+           guard_registration(in->guard, reg, in->allow_special_use, &c->why);
 }
 
 static void tell_refused(const struct trust_input *in, struct trust_result *out, const char *domain,
@@ -249,30 +277,44 @@ static void tell_refused(const struct trust_input *in, struct trust_result *out,
         in->refused(in->self, domain ? domain : "", why);
 }
 
-static bool accept_registrations(const struct trust_input *in, struct arena *arena, struct trust_result *out)
+/* In the list's order, whatever the order in which signatures were checked. */
+static bool accept_all(const struct trust_input *in, struct candidate *c, size_t count,
+                       struct trust_result *out)
 {
-    struct delegation_index index;
-    struct list_doc *l = &out->list;
-    struct registration *regs = arena_array(arena, l->registration_count, sizeof *regs);
-    out->sites = arena_array(arena, l->registration_count, sizeof *out->sites);
-    out->verified = arena_array(arena, (size_t)l->registration_count + 1, sizeof *out->verified);
-    if (!regs || !out->sites || !out->verified || !index_make(&out->delegations, arena, &index))
-        return false;
-    for (unsigned i = 0; i < l->registration_count; i++) {
-        struct refusal why;
-        struct delegation_entry *entry = NULL;
-        if (!accept_registration(in, &index, &l->registrations[i], arena, &regs[i], &entry,
-                                 &out->verified[out->site_count], &why)) {
-            if (why.why == REFUSAL_NO_MEMORY)
+    for (size_t i = 0; i < count; i++, c++) {
+        if (!accept_registration(in, c)) {
+            if (c->why.why == REFUSAL_NO_MEMORY)
                 return false;
-            tell_refused(in, out, regs[i].domain, &why);
+            tell_refused(in, out, c->registration->domain, &c->why);
             continue;
         }
-        entry->taken = true;
-        out->sites[out->site_count++] = (struct view_source_site){&regs[i], entry->delegation};
+        c->entry->taken = true;
+        out->verified[out->site_count] = c->verified;
+        out->sites[out->site_count++] = (struct view_source_site){c->registration, c->entry->delegation};
     }
     qsort(out->verified, out->site_count, sizeof *out->verified, compare_verified);
     return true;
+}
+
+static bool accept_registrations(const struct trust_input *in, struct arena *arena, struct trust_result *out)
+{
+    struct delegation_index index;
+    size_t count = out->list.registration_count;
+    struct registration *regs = arena_array(arena, count, sizeof *regs);
+    struct candidate *c = calloc(count + 1, sizeof *c);
+    out->sites = arena_array(arena, count, sizeof *out->sites);
+    out->verified = arena_array(arena, count + 1, sizeof *out->verified);
+    bool ok = regs && c && out->sites && out->verified && index_make(&out->delegations, arena, &index);
+    for (size_t i = 0; ok && i < count; i++) {
+        c[i].envelope = &out->list.registrations[i];
+        c[i].registration = &regs[i];
+        ok = read_claim(&index, arena, &c[i]) || c[i].why.why != REFUSAL_NO_MEMORY;
+    }
+    if (ok)
+        parallel_each(count, check_signature, &(struct candidates){in, c});
+    ok = ok && accept_all(in, c, count, out);
+    free(c);
+    return ok;
 }
 
 bool trust_list_open(const struct trust_input *in, struct arena *arena, struct trust_result *out,

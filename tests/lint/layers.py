@@ -54,6 +54,7 @@ SINGLE_USERS = [
 WAITS = r"getaddrinfo|getnameinfo|gethostby\w+|res_n?(query|search)|u?sleep|(clock_)?nanosleep|pause|p?select|p?poll|" \
         r"epoll_p?wait2?|wait|wait[34]|waitpid|waitid|sigwait\w*|system|popen|pthread_join|flock|lockf|sync|f(data)?sync"
 WAITERS = {
+    "data/base/parallel.c": {"pthread_join"},   # the prober and the command line, for their own sums
     "data/store/cache.c": {"nanosleep"},        # a worker that opens the cache, before it serves
     "data/store/cachedir.c": {"fsync"},         # the same, and one that ends
     "resolver/keeper.c": {"fsync"},             # the prober
