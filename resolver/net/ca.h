@@ -18,6 +18,9 @@ struct ca *ca_read(const char *file, char *error, size_t cap);
 void ca_free(struct ca **ca);
 /* Makes a client's SSL_CTX verify by it; for libraries that make their own. */
 void ca_use(const struct ca *ca, void *ssl_ctx);
+/* The same, and *ends becomes the Unix time when the peer's certificate ends, once its chain is verified. To
+ * be kept for as long as any connection of that context lives. */
+void ca_use_noting(const struct ca *ca, void *ssl_ctx, int64_t *ends);
 /* Does the result of a chain's verification (X509_V_ERR_…) say that it leads to no CA we believe? */
 bool ca_is_unknown(long result);
 

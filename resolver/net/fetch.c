@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include <curl/curl.h>
-#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
 
 #include "data/base/clock.h"
 #include "data/base/link.h"
@@ -49,6 +49,8 @@ struct fetch {
     uint8_t *body;
     size_t len, cap, max;
     uint32_t certificate_life;
+    int64_t leaf_ends; /* of a chain that verified */
+    bool pinned;       /* to an address: its connection is its own, and ends with it */
     bool truncate;
     bool overflow; /* more than max came */
     bool direct;   /* no proxy is asked */
@@ -166,31 +168,12 @@ static enum fetch_end end_of(const struct fetch *r)
     }
 }
 
-/* Unix seconds; 0 if it cannot be read. */
-static int64_t pem_ends(const char *pem)
-{
-    struct tm tm;
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    bool ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm);
-    X509_free(cert);
-    BIO_free(bio);
-    return ok ? timegm(&tm) : 0;
-}
-
-/* The leaf comes first. Before the handshake was done, nothing in it was verified. */
+/* Before libcurl calls the handshake done, the name in the certificate was not looked at. */
 static int64_t certificate_ends(const struct fetch *r)
 {
-    struct curl_certinfo *info = NULL;
     curl_off_t handshake = 0;
     curl_easy_getinfo(r->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-    if (handshake <= 0 || curl_easy_getinfo(r->easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
-        info->num_of_certs < 1)
-        return 0;
-    for (const struct curl_slist *s = info->certinfo[0]; s; s = s->next)
-        if (strncmp(s->data, "Cert:", 5) == 0)
-            return pem_ends(s->data + 5);
-    return 0;
+    return handshake > 0 ? r->leaf_ends : 0;
 }
 
 static struct fetch_result result_of(const struct fetch *r)
@@ -362,8 +345,12 @@ static size_t on_body(char *data, size_t size, size_t n, void *self)
 
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *self)
 {
+    struct fetch *r = self;
     (void)easy;
-    ca_use(self, ssl_ctx);
+    if (r->pinned)
+        ca_use_noting(r->fetcher->ca, ssl_ctx, &r->leaf_ends);
+    else
+        ca_use(r->fetcher->ca, ssl_ctx);
     return CURLE_OK;
 }
 
@@ -377,10 +364,9 @@ static bool set_tls(struct fetch *r)
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
-    SET(CURLOPT_SSL_CTX_DATA, r->fetcher->ca);
+    SET(CURLOPT_SSL_CTX_DATA, r);
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_CERTINFO, 1L);
     return ok;
 }
 
@@ -448,6 +434,7 @@ struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *q)
     r->max = q->body_max;
     r->truncate = q->truncate;
     r->certificate_life = q->certificate_life;
+    r->pinned = q->address != NULL;
     r->done = q->done;
     r->self = q->self;
     link_init(&r->link);

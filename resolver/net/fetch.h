@@ -37,21 +37,23 @@ struct fetch_result {
     enum fetch_end end; /* FETCH_OK: an HTTP answer came, whatever its status */
     unsigned status;
     struct bytes body;
-    struct bytes etag;        /* as sent, with its quotes; empty: none */
-    bool truncated;           /* body_max bytes came, and there were more (only with `truncate`) */
-    bool h2;                  /* HTTP/2 was negotiated; else HTTP/1.1 */
-    int64_t certificate_ends; /* Unix seconds, of the leaf; 0: no handshake, or not verified */
+    struct bytes etag; /* as sent, with its quotes; empty: none */
+    bool truncated;    /* body_max bytes came, and there were more (only with `truncate`) */
+    bool h2;           /* HTTP/2 was negotiated; else HTTP/1.1 */
+    int64_t
+        certificate_ends; /* Unix seconds, of the leaf; 0: no handshake, not verified, or no address given */
 };
 
 /* All texts are copied. */
 struct fetch_request {
-    const char *url;           /* https:// */
-    const struct ip *address;  /* connect there, whatever the name resolves to; NULL: resolve, or proxy */
-    const char *etag;          /* If-None-Match; NULL: none */
-    size_t body_max;           /* bytes */
-    bool truncate;             /* more than body_max ends the request well; else it ends as TOO_LARGE */
-    uint32_t timeout;          /* ms, all together; slow bodies end by it, too */
-    uint32_t certificate_life; /* seconds the leaf must still be valid, else SSL_EXPIRES_SOON; 0: any */
+    const char *url;          /* https:// */
+    const struct ip *address; /* connect there, whatever the name resolves to; NULL: resolve, or proxy */
+    const char *etag;         /* If-None-Match; NULL: none */
+    size_t body_max;          /* bytes */
+    bool truncate;            /* more than body_max ends the request well; else it ends as TOO_LARGE */
+    uint32_t timeout;         /* ms, all together; slow bodies end by it, too */
+    uint32_t
+        certificate_life; /* seconds the leaf at address must still be valid, else SSL_EXPIRES_SOON; 0: any */
     /* Called once, never before fetch_start returns; the request is gone when it is called. */
     void (*done)(void *self, const struct fetch_result *r);
     void *self;
