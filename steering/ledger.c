@@ -9,9 +9,10 @@
 #include "data/base/log.h"
 #include "data/base/metric.h"
 
-/* Seconds from one storing to the next: at least, and at most. */
-#define STORE_MIN 0.5
-#define STORE_MAX 60.
+/* Seconds from one storing to the next: at least, at most, and at most where only counters have changed. */
+#define STORE_MIN      0.5
+#define STORE_MAX      60.
+#define STORE_COUNTERS 10.
 
 static int64_t now_seconds(void)
 {
@@ -64,12 +65,21 @@ static void on_due(struct ev_loop *loop, ev_timer *w, int events)
     ledger_store_now(w->data);
 }
 
-static void mark_dirty(struct ledger *l)
+/* Stored so many seconds after the last time, or earlier if that was due already. */
+static void mark_dirty(struct ledger *l, double after)
 {
-    if (l->dirty)
-        return;
+    double wait = l->stored_at + after - ev_now(l->loop);
     l->dirty = true;
-    store_in(l, l->stored_at + STORE_MIN - ev_now(l->loop));
+    if (!ev_is_active(&l->due) || ev_timer_remaining(l->loop, &l->due) > wait)
+        store_in(l, wait);
+}
+
+/* Counters say for how long a state will hold, in intervals: what a reader is told may be late by part of
+ * one. Among many thousands of addresses some counter changes all the time. */
+static double counters_wait(const struct ledger *l)
+{
+    double wait = (double)l->conf->steering.probe.interval / 1000 / 10;
+    return wait < STORE_MIN ? STORE_MIN : wait < STORE_COUNTERS ? wait : STORE_COUNTERS;
 }
 
 void ledger_init(struct ledger *l, struct ev_loop *loop, const struct conf *conf)
@@ -113,11 +123,12 @@ void ledger_count(struct ledger *l, uint32_t i, bool success, enum probe_failure
     struct health_record *r = &l->addresses->record[i], before = *r;
     if (!success)
         r->failure = (uint8_t)failure;
-    if (health_count(r, success, now_seconds()))
+    bool changed = health_count(r, success, now_seconds());
+    if (changed)
         tell_change(l, i, before.state);
     before.checked = r->checked;
     if (memcmp(&before, r, sizeof before) != 0)
-        mark_dirty(l);
+        mark_dirty(l, changed ? STORE_MIN : counters_wait(l));
 }
 
 void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum health_alpn alpn)
@@ -128,13 +139,13 @@ void ledger_saw(struct ledger *l, uint32_t i, int64_t certificate_ends, enum hea
     if (!alpn || alpn == r->alpn)
         return;
     r->alpn = (uint8_t)alpn;
-    mark_dirty(l);
+    mark_dirty(l, STORE_MIN);
 }
 
 void ledger_set_uplink(struct ledger *l, enum health_uplink state)
 {
     l->addresses->head->uplink = (uint8_t)state;
-    mark_dirty(l);
+    mark_dirty(l, STORE_MIN);
 }
 
 void ledger_override(struct ledger *l, struct overrides *o)
@@ -143,7 +154,7 @@ void ledger_override(struct ledger *l, struct overrides *o)
     l->overrides = o;
     if (!l->addresses || override_apply(o, l->addresses->view, l->addresses->record) == 0)
         return;
-    mark_dirty(l);
+    mark_dirty(l, STORE_MIN);
 }
 
 /* From snapshot to snapshot */

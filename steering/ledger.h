@@ -2,8 +2,9 @@
 /* The health table in force: what is counted of every address, when it is stored, and how it goes over from
  * one snapshot to the next.
  *
- * A change that readers should see is stored at once, but at most twice a second; the table is stored at
- * least every minute, so that its date shows the prober to be alive. */
+ * A change that readers should see is stored at once, but at most twice a second; one of mere counters
+ * waits for others, a tenth of the probes' interval, at most 10 seconds. The table is stored at least every
+ * minute, so that its date shows the prober to be alive. */
 #ifndef POLYNYA_STEERING_LEDGER_H
 #define POLYNYA_STEERING_LEDGER_H
 
