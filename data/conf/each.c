@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every value of one kind that a config has, found along the table of settings: see conf_each_path and
  * conf_each_server. */
-#include "data/conf/settings.h"
+#include "data/conf/value.h"
 
 #include <stdio.h>
 
@@ -15,13 +15,10 @@ static void visit_node(const struct visit *v, const char *prefix, const uint8_t 
 
 static void visit_list(const struct visit *v, const struct setting *s, const uint8_t *base)
 {
-    char prefix[128];
-    const uint8_t *items;
+    char prefix[SETTING_PATH_MAX];
     unsigned count;
-    memcpy(&items, base + s->offset, sizeof items);
-    memcpy(&count, base + s->count_offset, sizeof count);
-    snprintf(prefix, sizeof prefix, "%s[]", s->path);
-    const struct setting *plain = setting_find(prefix);
+    const uint8_t *items = setting_entries(s, base, &count);
+    const struct setting *plain = setting_plain_entry(s);
     snprintf(prefix, sizeof prefix, "%s[].", s->path);
     for (unsigned i = 0; i < count; i++) {
         const uint8_t *item = items + i * s->item_size;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The effective config as YAML, walked along the table of settings: see conf_print. */
-#include "data/conf/settings.h"
+#include "data/conf/value.h"
 
 #include <stdio.h>
-
-enum { PREFIX_MAX = 128 };
 
 struct printer {
     struct writer *w;
@@ -47,17 +45,14 @@ static const char *open_sections(struct printer *p, const char *rest)
 
 static void print_list(const struct setting *s, const uint8_t *base, unsigned indent, struct writer *w)
 {
-    char path[PREFIX_MAX];
-    const uint8_t *items;
+    char prefix[SETTING_PATH_MAX];
     unsigned count;
-    memcpy(&items, base + s->offset, sizeof items);
-    memcpy(&count, base + s->count_offset, sizeof count);
-    snprintf(path, sizeof path, "%s[]", s->path);
-    const struct setting *plain = setting_find(path);
-    snprintf(path, sizeof path, "%s[].", s->path);
+    const uint8_t *items = setting_entries(s, base, &count);
+    const struct setting *plain = setting_plain_entry(s);
+    snprintf(prefix, sizeof prefix, "%s[].", s->path);
     for (unsigned i = 0; i < count; i++) {
         if (!plain) {
-            print_node(w, path, items + i * s->item_size, indent + 4, true);
+            print_node(w, prefix, items + i * s->item_size, indent + 4, true);
             continue;
         }
         writer_printf(w, "%*s- ", (int)indent + 2, "");
@@ -71,7 +66,7 @@ static bool present(const struct setting *s, const uint8_t *base)
     unsigned count;
     if (s->kind != KIND_LIST)
         return value_present(s, base + s->offset);
-    memcpy(&count, base + s->count_offset, sizeof count);
+    setting_entries(s, base, &count);
     return count > 0;
 }
 

@@ -2,8 +2,9 @@
 /* The table of settings: see settings.h and settings.def. */
 #include "data/conf/settings.h"
 
-/* An entry that is a plain text, in the shape the other entries have. */
-/* The entry of a list of networks. */
+#include <stdio.h>
+
+/* Entries that are plain values, in the shape the other entries have. */
 struct conf_net {
     struct ip_net net;
 };
@@ -56,4 +57,19 @@ const struct setting *setting_find(const char *path)
         if (strcmp(settings[i].path, path) == 0)
             return &settings[i];
     return NULL;
+}
+
+const struct setting *setting_plain_entry(const struct setting *list)
+{
+    char path[SETTING_PATH_MAX];
+    snprintf(path, sizeof path, "%s[]", list->path);
+    return setting_find(path);
+}
+
+const uint8_t *setting_entries(const struct setting *list, const uint8_t *node, unsigned *count)
+{
+    const uint8_t *entries;
+    memcpy(&entries, node + list->offset, sizeof entries);
+    memcpy(count, node + list->count_offset, sizeof *count);
+    return entries;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of settings (settings.def) in C, and how its kinds of values are read and written.
+/* The table of settings (settings.def) in C.
  *
  * For the files of this folder only; everybody else sees struct conf. */
 #ifndef POLYNYA_CONF_SETTINGS_H
 #define POLYNYA_CONF_SETTINGS_H
 
-#include "data/base/arena.h"
 #include "data/conf/conf.h"
 
 enum setting_kind {
@@ -59,6 +58,8 @@ enum {
 #undef LIST
 };
 
+enum { SETTING_PATH_MAX = 128 }; /* bytes of a path with "[]." behind it, at most */
+
 extern const struct setting settings[SETTING_ROWS];
 
 /* What follows prefix in a row's path if the row belongs directly to the node that prefix stands for ("" or
@@ -66,22 +67,10 @@ extern const struct setting settings[SETTING_ROWS];
 const char *setting_within(const struct setting *s, const char *prefix);
 /* The row with exactly this path; NULL if there is none. */
 const struct setting *setting_find(const char *path);
-
-/* What a value may refer to. */
-struct value_env {
-    struct arena *arena; /* owns texts */
-    const char *folder;  /* absolute, of the config file */
-};
-
-enum { VALUE_WHY_MAX = 160 };
-
-/* Reads text into the field at `at`. False, and why says what was expected, if it is malformed or out of
- * range. */
-bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,
-                 char why[VALUE_WHY_MAX]);
-/* Writes the field as a YAML scalar that value_parse reads back. */
-void value_format(const struct setting *s, const void *at, struct writer *w);
-/* False for a text or an address that is not set. */
-bool value_present(const struct setting *s, const void *at);
+/* The row of a list's entries that are plain values; NULL if they are mappings. */
+const struct setting *setting_plain_entry(const struct setting *list);
+/* The entries of a list in a node, a struct conf or an entry of another list: *count of item_size bytes each.
+ */
+const uint8_t *setting_entries(const struct setting *list, const uint8_t *node, unsigned *count);
 
 #endif

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Values of settings, between text and field: one row of `kinds` for each kind (see settings.h). */
-#include "data/conf/settings.h"
+/* Values of settings, between text and field: one row of `kinds` for each kind; numbers and words are read
+ * here. */
+#include "data/conf/value_kinds.h"
 
 #include <sched.h>
 
-enum {
-    WORKERS_MAX = 64,
-    HOST_TEXT_MAX = 253,
-    USER_TEXT_MAX = 32,
-    LIST_NAME_MAX = 32,
-    URL_TEXT_MAX = 1000,
-    PATH_TEXT_MAX = 4095,
-    PIN_TEXT_MAX = 45
-};
+enum { WORKERS_MAX = 64 };
 
 struct unit {
     const char *name;
@@ -60,8 +53,9 @@ static const char *const algorithms[] = {
 
 struct kind {
     const char *wants; /* what the text must be */
-    bool (*parse)(const struct setting *s, const char *text, const struct value_env *env, void *at);
-    void (*format)(const struct setting *s, const void *at, struct writer *w);
+    value_parser *parse;
+    value_formatter *format;
+    bool (*present)(const void *at); /* NULL: it always is */
     const struct unit *units;
     const char *const *words;
 };
@@ -167,346 +161,45 @@ static void word_format(const struct setting *s, const void *at, struct writer *
     writer_printf(w, "%s", kinds[s->kind].words[i + truth]);
 }
 
-/* ---- texts ---- */
-
-static bool text_store(const char *text, const struct value_env *env, void *at)
-{
-    const char *copy = arena_text(env->arena, bytes_str(text));
-    memcpy(at, &copy, sizeof copy);
-    return copy != NULL;
-}
-
-static const char *text_load(const void *at)
-{
-    const char *text;
-    memcpy(&text, at, sizeof text);
-    return text;
-}
-
-/* No control characters: a path is logged and printed. */
-static bool printable(const char *text)
-{
-    for (const char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-    return true;
-}
-
-/* NULL if there is no such path. */
-static const char *path_absolute(const char *text, const struct value_env *env)
-{
-    if (!*text || !printable(text))
-        return NULL;
-    if (strncmp(text, "./", 2) == 0)
-        text += 2;
-    const char *path = text[0] == '/' ? text : arena_printf(env->arena, "%s/%s", env->folder, text);
-    return path && strlen(path) <= PATH_TEXT_MAX ? path : NULL;
-}
-
-static bool path_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    const char *path = path_absolute(text, env);
-    return path && text_store(path, env, at);
-}
-
-/* HOST or HOST:PORT (RFC 3986 3.2), and nothing of a user; returns what follows, NULL if there is no host. */
-static const char *after_authority(const char *text)
-{
-    static const char names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-    bool v6 = text[0] == '[';
-    size_t host = v6 ? strspn(text + 1, "0123456789abcdefABCDEF:.") : strspn(text, names);
-    if (host == 0 || host > HOST_TEXT_MAX || (v6 && text[host + 1] != ']'))
-        return NULL;
-    text += host + (v6 ? 2 : 0);
-    if (*text != ':')
-        return text;
-    size_t digits = strspn(text + 1, "0123456789");
-    uint64_t port;
-    return uint_parse(bytes_of(text + 1, digits), 65535, &port) && port ? text + 1 + digits : NULL;
-}
-
-/* The path of "https://HOST/PATH", with its slash or empty, without query and fragment; NULL if text is none.
- */
-static const char *https_path(const char *text)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%+=@:,!$&'()*;";
-    if (strncmp(text, "https://", 8) != 0 || strlen(text) > URL_TEXT_MAX)
-        return NULL;
-    const char *path = after_authority(text + 8);
-    return path && (!*path || *path == '/') && path[strspn(path, allowed)] == '\0' ? path : NULL;
-}
-
-static bool page_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    return https_path(text) && text_store(text, env, at);
-}
-
-/* https://HOST/FOLDER/: documents' names are appended to it. */
-static bool https_parse(const char *text, const struct value_env *env, void *at)
-{
-    const char *path = https_path(text);
-    size_t n = path ? strlen(path) : 0;
-    if (!path)
-        return false;
-    const char *url = arena_printf(env->arena, "%s%s", text, n && path[n - 1] == '/' ? "" : "/");
-    return url && text_store(url, env, at);
-}
-
-static bool proxy_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    static const char *const schemes[] = {"http://", "socks5h://", "socks5://"};
-    (void)s;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t n = strlen(schemes[i]);
-        const char *rest = strncmp(text, schemes[i], n) == 0 ? after_authority(text + n) : NULL;
-        if (rest && (!*rest || strcmp(rest, "/") == 0))
-            return text_store(text, env, at);
-    }
-    return false;
-}
-
-/* file:FOLDER/, file:/FOLDER/ and file:///FOLDER/ (RFC 8089 2 and appendix B), nothing percent-decoded. */
-static bool url_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    if (strncmp(text, "https://", 8) == 0)
-        return https_parse(text, env, at);
-    if (strncmp(text, "file:", 5) != 0)
-        return false;
-    bool slashes = strncmp(text + 5, "//", 2) == 0;
-    const char *path = text + (slashes ? 7 : 5);
-    /* After "//" comes a host; we have only the empty one. */
-    if (slashes && (path[0] != '/' || path[1] == '/'))
-        return false;
-    path = path_absolute(path, env);
-    size_t len = path ? strlen(path) : 0;
-    if (len == 0 || len == PATH_TEXT_MAX)
-        return false;
-    const char *url = arena_printf(env->arena, "file:%s%s", path, path[len - 1] == '/' ? "" : "/");
-    return url && text_store(url, env, at);
-}
-
-/* Only what needs no percent-encoding and stands for itself in a URI template (RFC 3986 2.3). */
-static bool urlpath_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    size_t n = strlen(text);
-    return text[0] == '/' && n > 1 && n < 256 && text[n - 1] != '/' &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/") == n &&
-           text_store(text, env, at);
-}
-
-static bool of_letters(const char *text, const char *letters, size_t most)
-{
-    size_t n = strlen(text);
-    return n > 0 && n <= most && strspn(text, letters) == n;
-}
-
-static bool name_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    return of_letters(text, "abcdefghijklmnopqrstuvwxyz0123456789-", LIST_NAME_MAX) &&
-           text_store(text, env, at);
-}
-
-static bool user_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    return of_letters(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
-                      USER_TEXT_MAX) &&
-           text[0] != '-' && text_store(text, env, at);
-}
-
-static bool host_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s;
-    return of_letters(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.",
-                      HOST_TEXT_MAX) &&
-           text_store(text, env, at);
-}
-
-/* A code point of well-formed UTF-8 (RFC 3629 3), or 0; *used bytes. */
-static uint32_t utf8_next(const unsigned char *p, unsigned *used)
-{
-    unsigned more = p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : 1;
-    uint32_t c = p[0] & (0x3fu >> more);
-    *used = more + 1;
-    for (unsigned i = 1; i <= more; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3fu);
-    }
-    return c;
-}
-
-/* Double-quoted. Other than ASCII goes as an escape, because YAML forbids some of it and folds lines at
- * other. */
-static void text_format(const struct setting *s, const void *at, struct writer *w)
-{
-    (void)s;
-    const unsigned char *p = (const unsigned char *)text_load(at);
-    writer_u8(w, '"');
-    for (unsigned used; *p; p += used) {
-        uint32_t c = *p;
-        used = 1;
-        if (c >= 0x80)
-            c = utf8_next(p, &used);
-        if (c == 0) { /* not UTF-8: no YAML can say it */
-            c = '?';
-            used = 1;
-        }
-        if (c == '"' || c == '\\')
-            writer_printf(w, "\\%c", (int)c);
-        else if (c < 0x20 || c >= 0x7f)
-            writer_printf(w, "\\U%08x", c);
-        else
-            writer_u8(w, (uint8_t)c);
-    }
-    writer_u8(w, '"');
-}
-
-/* ---- addresses ---- */
-
-static bool address_store(const char *text, uint16_t port, void *at)
-{
-    union sock_addr a;
-    if (!sock_addr_parse(bytes_str(text), port, &a) || sock_addr_port(&a) == 0)
-        return false;
-    memcpy(at, &a, sizeof a);
-    return true;
-}
-
-static bool address_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s, (void)env;
-    return address_store(text, 0, at);
-}
-
-/* Which port is meant if none is given depends on the protocol; an explicit 0 is none. */
-static bool server_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    struct ip ip;
-    union sock_addr a;
-    if (address_parse(s, text, env, at))
-        return true;
-    if (!sock_addr_parse(bytes_str(text), 1, &a) || sock_addr_port(&a) == 0)
-        return false;
-    ip = sock_addr_ip(&a);
-    sock_addr_of(&ip, 0, &a);
-    memcpy(at, &a, sizeof a);
-    return true;
-}
-
-static bool pin_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s, (void)env;
-    struct conf_pin pin;
-    if (base64_decode(bytes_str(text), pin.sha256, sizeof pin.sha256) != sizeof pin.sha256)
-        return false;
-    memcpy(at, &pin, sizeof pin);
-    return true;
-}
-
-static void pin_format(const struct setting *s, const void *at, struct writer *w)
-{
-    (void)s;
-    char text[PIN_TEXT_MAX];
-    base64_encode(bytes_of(at, sizeof(struct conf_pin)), text);
-    writer_printf(w, "\"%s\"", text);
-}
-
-static void address_format(const struct setting *s, const void *at, struct writer *w)
-{
-    (void)s;
-    char text[SOCK_ADDR_TEXT_MAX];
-    union sock_addr a;
-    memcpy(&a, at, sizeof a);
-    sock_addr_format(&a, text);
-    /* Quoted: YAML takes "[::1]:53" for a list. */
-    writer_printf(w, "\"%s\"", text);
-}
-
-static bool ip_value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s, (void)env;
-    struct ip ip;
-    if (!ip_parse(bytes_str(text), &ip))
-        return false;
-    memcpy(at, &ip, sizeof ip);
-    return true;
-}
-
-static void ip_value_format(const struct setting *s, const void *at, struct writer *w)
-{
-    (void)s;
-    char text[IP_TEXT_MAX];
-    struct ip ip;
-    memcpy(&ip, at, sizeof ip);
-    ip_format(&ip, text);
-    writer_printf(w, "\"%s\"", text);
-}
-
-static bool net_parse(const struct setting *s, const char *text, const struct value_env *env, void *at)
-{
-    (void)s, (void)env;
-    struct ip_net net;
-    if (!ip_net_parse(bytes_str(text), &net))
-        return false;
-    memcpy(at, &net, sizeof net);
-    return true;
-}
-
-static void net_format(const struct setting *s, const void *at, struct writer *w)
-{
-    (void)s;
-    char text[IP_NET_TEXT_MAX];
-    struct ip_net net;
-    memcpy(&net, at, sizeof net);
-    ip_net_format(&net, text);
-    /* Quoted: YAML takes "::/0" for other things. */
-    writer_printf(w, "\"%s\"", text);
-}
-
 /* ---- the table ---- */
 
 static const struct kind kinds[] = {
-    [KIND_COUNT] = {"a whole number", number_parse, number_format, counts, NULL},
-    [KIND_WORKERS] = {"\"auto\" or a whole number", workers_parse, number_format, counts, NULL},
-    [KIND_SIZE] = {"a size such as 16KiB or 256MB", number_parse, number_format, sizes, NULL},
-    [KIND_TIME] = {"a time such as 250ms, 30s or 12h", number_parse, number_format, times, NULL},
-    [KIND_PATH] = {"the path of a file", path_parse, text_format, NULL, NULL},
-    [KIND_URL] = {"file:FOLDER/ or https://HOST/FOLDER/", url_parse, text_format, NULL, NULL},
-    [KIND_PAGE] = {"a page such as https://www.example.org/", page_parse, text_format, NULL, NULL},
+    [KIND_COUNT] = {"a whole number", number_parse, number_format, .units = counts},
+    [KIND_WORKERS] = {"\"auto\" or a whole number", workers_parse, number_format, .units = counts},
+    [KIND_SIZE] = {"a size such as 16KiB or 256MB", number_parse, number_format, .units = sizes},
+    [KIND_TIME] = {"a time such as 250ms, 30s or 12h", number_parse, number_format, .units = times},
+    [KIND_PATH] = {"the path of a file", path_parse, text_format, .present = text_present},
+    [KIND_URL] = {"file:FOLDER/ or https://HOST/FOLDER/", url_parse, text_format, .present = text_present},
+    [KIND_PAGE] = {"a page such as https://www.example.org/", page_parse, text_format,
+                   .present = text_present},
     [KIND_PROXY] = {"a proxy such as http://192.0.2.1:3128 or socks5h://proxy.example:1080", proxy_parse,
-                    text_format, NULL, NULL},
+                    text_format, .present = text_present},
     [KIND_URLPATH] = {"a path such as /dns-query, of letters, digits and -._~/", urlpath_parse, text_format,
-                      NULL, NULL},
-    [KIND_USER] = {"the name of an account", user_parse, text_format, NULL, NULL},
-    [KIND_HOST] = {"a host name", host_parse, text_format, NULL, NULL},
-    [KIND_NAME] = {"1 to 32 of a-z, 0-9 and -", name_parse, text_format, NULL, NULL},
+                      .present = text_present},
+    [KIND_USER] = {"the name of an account", user_parse, text_format, .present = text_present},
+    [KIND_HOST] = {"a host name", host_parse, text_format, .present = text_present},
+    [KIND_NAME] = {"1 to 32 of a-z, 0-9 and -", name_parse, text_format, .present = text_present},
     [KIND_ADDRESS] = {"an IP address and a port such as 127.0.0.1:8443 or [::1]:8443", address_parse,
-                      address_format, NULL, NULL},
+                      address_format, .present = address_present},
     [KIND_SERVER] = {"an IP address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53", server_parse,
-                     address_format, NULL, NULL},
-    [KIND_IP] = {"an IP address such as 192.0.2.1 or 2001:db8::1", ip_value_parse, ip_value_format, NULL,
-                 NULL},
+                     address_format, .present = address_present},
+    [KIND_IP] = {"an IP address such as 192.0.2.1 or 2001:db8::1", ip_value_parse, ip_value_format,
+                 .present = ip_value_present},
     [KIND_NET] =
         {"an address or a network such as 192.0.2.0/24 or 2001:db8::/32, without bits behind its prefix",
-         net_parse, net_format, NULL, NULL},
-    [KIND_PIN] = {"the SHA-256 of a public key in base64, 44 characters", pin_parse, pin_format, NULL, NULL},
-    [KIND_BOOL] = {"true or false", word_parse, word_format, NULL, truths},
-    [KIND_SWITCH] = {"on or off", word_parse, word_format, NULL, switches},
-    [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, NULL, levels},
-    [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, NULL, protocols},
-    [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, NULL, headers},
-    [KIND_UPSTREAM] = {"auto, udp, tls or https", word_parse, word_format, NULL, upstreams},
-    [KIND_DNSSEC] = {"honour or override", word_parse, word_format, NULL, answers},
-    [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, NULL, algorithms},
-    [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, NULL, validations},
-    [KIND_CUT] = {"validated, always or off", word_parse, word_format, NULL, cuts},
+         net_parse, net_format, .present = NULL},
+    [KIND_PIN] = {"the SHA-256 of a public key in base64, 44 characters", pin_parse, pin_format,
+                  .present = NULL},
+    [KIND_BOOL] = {"true or false", word_parse, word_format, .words = truths},
+    [KIND_SWITCH] = {"on or off", word_parse, word_format, .words = switches},
+    [KIND_LEVEL] = {"error, warn, info or debug", word_parse, word_format, .words = levels},
+    [KIND_PROTOCOL] = {"https, http or tls", word_parse, word_format, .words = protocols},
+    [KIND_FORWARDED] = {"x-forwarded-for, forwarded or none", word_parse, word_format, .words = headers},
+    [KIND_UPSTREAM] = {"auto, udp, tls or https", word_parse, word_format, .words = upstreams},
+    [KIND_DNSSEC] = {"honour or override", word_parse, word_format, .words = answers},
+    [KIND_TSIG] = {"hmac-sha256 or hmac-sha512", word_parse, word_format, .words = algorithms},
+    [KIND_VALIDATION] = {"validate, log or off", word_parse, word_format, .words = validations},
+    [KIND_CUT] = {"validated, always or off", word_parse, word_format, .words = cuts},
 };
 
 bool value_parse(const struct setting *s, const char *text, const struct value_env *env, void *at,
@@ -529,13 +222,6 @@ void value_format(const struct setting *s, const void *at, struct writer *w)
 
 bool value_present(const struct setting *s, const void *at)
 {
-    sa_family_t family = AF_UNSPEC;
-    if (kinds[s->kind].format == text_format)
-        return text_load(at) != NULL;
-    if (s->kind == KIND_IP)
-        return ((const struct ip *)at)->len != 0;
-    if (kinds[s->kind].format != address_format)
-        return true;
-    memcpy(&family, at, sizeof family);
-    return family != AF_UNSPEC;
+    const struct kind *k = &kinds[s->kind];
+    return !k->present || k->present(at);
 }

@@ -40,7 +40,7 @@ SINGLE_USERS = [
     ("nghttp2", r"<nghttp2/", r"nghttp2_\w+", ["resolver/net/" + f for f in ("h2.c", "h2_stream.c", "h2_stream.h", "h2_request.c", "h2_memory.c", "h2_memory.h", "h2_client.c")]),
     ("EVP signing", None, r"EVP_(DigestSign|DigestVerify|PKEY_sign|PKEY_verify|PKEY_new_raw)\w*", ["data/list/minisign.c", "resolver/validator/key.c"]),
     ("EVP_MAC", None, r"EVP_MAC_\w+", ["data/dns/tsig.c", "resolver/net/tls.c"]),
-    ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/load.c"]),
+    ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/raw.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),
     ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),

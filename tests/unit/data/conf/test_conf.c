@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The config: every default, every error with its file, line and key, and that what is printed loads as the
  * same. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "tests/unit/data/conf/parse.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "data/conf/resolv.h"
-#include "data/conf/settings.h"
-
-/* Enough for every other setting to be tried on its own; three lines. */
-#define BASE                                                                                                 \
-    "state-dir: /var/lib/polynya\n"                                                                          \
-    "listen: [{address: 127.0.0.1:8053, protocol: http}]\n"                                                  \
-    "upstream: {servers: [{address: 192.0.2.53}]}\n"
-/* The same without servers, for files with an upstream section of their own; two lines. */
-#define PIN "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-#define SHORT                                                                                                \
-    "state-dir: /var/lib/polynya\n"                                                                          \
-    "listen: [{address: 127.0.0.1:8053, protocol: http}]\n"
-#define LIST_OF(fields) BASE "steering: {lists: [{" fields "}]}\n"
-
-static char error[512];
-
-static struct conf *parse(const char *yaml)
-{
-    error[0] = 0;
-    return conf_parse("/etc/p.yaml", bytes_str(yaml), error, sizeof error);
-}
-
-static struct conf *must_parse(const char *yaml)
-{
-    struct conf *c = parse(yaml);
-    if (!c)
-        fail_msg("%s", error);
-    return c;
-}
-
-static void refused(const char *yaml, const char *message)
-{
-    struct conf *c = parse(yaml);
-    assert_null(c);
-    assert_string_equal(error, message);
-}
+#include "data/conf/value.h"
 
 static void fills_in_defaults(void **state)
 {
@@ -123,13 +80,6 @@ static const char full[] =
     "  dnssec: override\n"
     "  fetch: {proxy: 'http://[::1]:3128', ca-file: ca.pem, timeout: 5s}\n"
     "metrics: {address: 127.0.0.1:9153}\n";
-
-static void assert_address(const union sock_addr *a, const char *text)
-{
-    char is[SOCK_ADDR_TEXT_MAX];
-    sock_addr_format(a, is);
-    assert_string_equal(is, text);
-}
 
 static void reads_every_kind(void **state)
 {
@@ -337,181 +287,6 @@ static void names_what_is_missing(void **state)
     refused(LIST_OF("name: a, urls: ['file:a/']"), "/etc/p.yaml:4: steering.lists[0].root: missing");
 }
 
-struct bad {
-    const char *yaml, *message;
-};
-
-static void refuses_values_out_of_kind_or_range(void **state)
-{
-    (void)state;
-    static const struct bad all[] = {
-        {BASE "limits: {streams: 0}", "limits.streams: must be a whole number, from 1 to 10000"},
-        {BASE "limits: {streams: 1O}", "limits.streams: must be a whole number, from 1 to 10000"},
-        {BASE "limits: {streams: -1}", "limits.streams: must be a whole number, from 1 to 10000"},
-        {BASE "limits: {streams: 99999999999999999999999}",
-         "limits.streams: must be a whole number, from 1 to 10000"},
-        {BASE "limits: {idle-timeout: 30}",
-         "limits.idle-timeout: must be a time such as 250ms, 30s or 12h, from 100ms to 1h"},
-        {BASE "limits: {idle-timeout: 2h}",
-         "limits.idle-timeout: must be a time such as 250ms, 30s or 12h, from 100ms to 1h"},
-        {BASE "limits: {idle-timeout: 30 s}",
-         "limits.idle-timeout: must be a time such as 250ms, 30s or 12h, from 100ms to 1h"},
-        {BASE "cache: {size: 3999999}", "cache.size: must be a size such as 16KiB or 256MB, from 4MB to 1TB"},
-        {BASE "cache: {size: 256mb}", "cache.size: must be a size such as 16KiB or 256MB, from 4MB to 1TB"},
-        {BASE "cache: {size: 18446744073709551617MB}",
-         "cache.size: must be a size such as 16KiB or 256MB, from 4MB to 1TB"},
-        {BASE "cache: {size: }", "cache.size: must be a size such as 16KiB or 256MB, from 4MB to 1TB"},
-        {BASE "workers: 0", "workers: must be \"auto\" or a whole number, from 1 to 64"},
-        {BASE "workers: 65", "workers: must be \"auto\" or a whole number, from 1 to 64"},
-        {BASE "log-level: loud", "log-level: must be error, warn, info or debug"},
-        {BASE "user: a/b", "user: must be the name of an account"},
-        {BASE "control: ''", "control: must be the path of a file"},
-        {BASE "control: \"a\\nb\"", "control: must be the path of a file"},
-        {BASE "http: {path: dns-query}",
-         "http.path: must be a path such as /dns-query, of letters, digits and -._~/"},
-        {BASE "http: {path: /dns-query/}",
-         "http.path: must be a path such as /dns-query, of letters, digits and -._~/"},
-        {BASE "http: {path: '/a?b'}",
-         "http.path: must be a path such as /dns-query, of letters, digits and -._~/"},
-        {BASE "metrics: {address: localhost:9153}",
-         "metrics.address: must be an IP address and a port such as 127.0.0.1:8443 or [::1]:8443"},
-        {BASE "metrics: {address: 127.0.0.1}",
-         "metrics.address: must be an IP address and a port such as 127.0.0.1:8443 or [::1]:8443"},
-        {BASE "metrics: {address: '127.0.0.1:0'}",
-         "metrics.address: must be an IP address and a port such as 127.0.0.1:8443 or [::1]:8443"},
-        {BASE "steering: {deny: [192.0.2.1/24]}", "steering.deny[0]: must be an address or a network such as "
-                                                  "192.0.2.0/24 or 2001:db8::/32, without bits "
-                                                  "behind its prefix"},
-        {BASE "steering: {fetch: {proxy: 'ftp://x'}}",
-         "steering.fetch.proxy: must be a proxy such as http://192.0.2.1:3128 or "
-         "socks5h://proxy.example:1080"},
-        {BASE "steering: {fetch: {proxy: 'http://x/y'}}",
-         "steering.fetch.proxy: must be a proxy such as http://192.0.2.1:3128 or "
-         "socks5h://proxy.example:1080"},
-        {BASE "steering: {dnssec: maybe}", "steering.dnssec: must be honour or override"},
-        {LIST_OF("name: A, urls: ['file:a/'], root: r"),
-         "steering.lists[0].name: must be 1 to 32 of a-z, 0-9 and -"},
-        {LIST_OF("name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, urls: ['file:a/'], root: r"),
-         "steering.lists[0].name: must be 1 to 32 of a-z, 0-9 and -"},
-        {LIST_OF("name: a, urls: ['file:b/', 'http://x/'], root: r"),
-         "steering.lists[0].urls[1]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://me:word@x/'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://x:0/'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://[::1/'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://x/a?b'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['https://x/a b'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['file://host/b/'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['file:'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['file:////b'], root: r"),
-         "steering.lists[0].urls[0]: must be file:FOLDER/ or https://HOST/FOLDER/"},
-        {LIST_OF("name: a, urls: ['file:b/'], root: r, allow-special-use: yes"),
-         "steering.lists[0].allow-special-use: must be true or false"},
-    };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char want[512];
-        snprintf(want, sizeof want, "/etc/p.yaml:4: %s", all[i].message);
-        refused(all[i].yaml, want);
-    }
-}
-
-static void reads_tls_upstreams(void **state)
-{
-    (void)state;
-    struct conf *c =
-        must_parse(SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, "
-                         "{address: '2001:db8::1', pins: [" PIN "]}, "
-                         "{address: 192.0.2.1:8853, protocol: tls, tls-name: b, ca-file: b.pem}, "
-                         "{address: 192.0.2.4, allow-clear-text: true}]}");
-    const struct conf_server *s = c->upstream.servers;
-    assert_address(&s[0].address, "192.0.2.1:853");
-    assert_int_equal(s[0].protocol, CONF_DOT);
-    assert_address(&s[1].address, "[2001:db8::1]:853");
-    assert_int_equal(s[1].protocol, CONF_DOT);
-    assert_int_equal(s[1].pin_count, 1);
-    for (uint8_t i = 0; i < 32; i++)
-        assert_int_equal(s[1].pins[0].sha256[i], i);
-    assert_address(&s[2].address, "192.0.2.1:8853");
-    assert_string_equal(s[2].ca_file, "/etc/b.pem");
-    assert_address(&s[3].address, "192.0.2.4:53");
-    assert_int_equal(s[3].protocol, CONF_UDP);
-    assert_true(s[3].allow_clear);
-    conf_free(&c);
-}
-
-static void refuses_upstreams_it_cannot_serve(void **state)
-{
-    (void)state;
-    static const struct bad all[] = {
-        {SHORT "upstream: {servers: [{address: ns.example}]}",
-         "upstream.servers[0].address: must be an IP address such as 192.0.2.1, 192.0.2.1:5353 or "
-         "[2001:db8::1]:53"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1:0}]}",
-         "upstream.servers[0].address: must be an IP address such as 192.0.2.1, 192.0.2.1:5353 or "
-         "[2001:db8::1]:53"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1}, {address: 192.0.2.1, protocol: tls}]}",
-         "upstream.servers[1]: needs tls-name or pins to know the server by"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, protocol: udp, tls-name: a.example}]}",
-         "upstream.servers[0]: udp cannot check tls-name, pins or ca-file"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, ca-file: a.pem}]}",
-         "upstream.servers[0]: udp cannot check tls-name, pins or ca-file"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, pins: [" PIN "], ca-file: a.pem}]}",
-         "upstream.servers[0].ca-file: needs tls-name: pins alone ask for no CA"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, pins: [AAAA]}]}",
-         "upstream.servers[0].pins[0]: must be the SHA-256 of a public key in base64, 44 characters"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example}, {address: 192.0.2.2}]}",
-         "upstream.servers[1]: would be asked in clear text what others of its group are asked over tls or "
-         "https: give it a group of its own, or allow-clear-text: true"},
-        {SHORT
-         "upstream: {servers: [{address: 192.0.2.1, group: default}, {address: 192.0.2.2, protocol: https, "
-         "tls-name: a.example}]}",
-         "upstream.servers[0]: would be asked in clear text what others of its group are asked over tls or "
-         "https: give it a group of its own, or allow-clear-text: true"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1, tls-name: a.example, allow-clear-text: true}]}",
-         "upstream.servers[0].allow-clear-text: is never asked in clear text"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1}], try-timeout: 2s, total-timeout: 1s}",
-         "upstream.total-timeout: must not be less than upstream.try-timeout"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1}], failure-min: 10s, failure-max: 5s}",
-         "upstream.failure-max: must not be less than upstream.failure-min"},
-        {SHORT "upstream: {servers: [{address: 192.0.2.1}], answer-timeout: 1401ms}",
-         "upstream.answer-timeout: must be a time such as 250ms, 30s or 12h, from 50ms to 1400ms"},
-    };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char want[512];
-        snprintf(want, sizeof want, "/etc/p.yaml:3: %s", all[i].message);
-        refused(all[i].yaml, want);
-    }
-}
-
-static void refuses_settings_that_contradict(void **state)
-{
-    (void)state;
-    refused(BASE "cache:\n  ttl-min: 1h\n  ttl-max: 59m\n",
-            "/etc/p.yaml:6: cache.ttl-max: must not be less than cache.ttl-min");
-    refused("state-dir: /x\nupstream: {servers: [{address: 192.0.2.1}]}\nlisten:\n"
-            "  - {address: 127.0.0.1:1, protocol: http}\n  - {address: 127.0.0.1:1, protocol: https}\n",
-            "/etc/p.yaml:5: listen[1].address: is listened to already");
-    refused(BASE "metrics: {address: 127.0.0.1:8053}\n",
-            "/etc/p.yaml:4: metrics.address: is listened to already");
-    refused("state-dir: /x\nupstream: {servers: [{address: 192.0.2.1}]}\nlisten:\n  - address: 127.0.0.1:1\n",
-            "/etc/p.yaml:4: listen[0].address: https and tls need an entry in tls.certificates");
-    refused(BASE "steering:\n  lists:\n    - {name: a, urls: ['file:a/'], root: r}\n"
-                 "    - {name: a, urls: ['file:b/'], root: r}\n",
-            "/etc/p.yaml:7: steering.lists[1].name: is the name of another list");
-    refused(BASE
-            "control: /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-            "/etc/p.yaml:4: control: longer than the 107 bytes a socket's path may have");
-}
-
 static void assert_refused_bytes(const char *text, size_t len, const char *what)
 {
     struct conf *c = conf_parse("p", bytes_of(text, len), error, sizeof error);
@@ -554,15 +329,6 @@ static void keeps_messages_within_their_room(void **state)
     }
 }
 
-static void write_temp(char path[64], const char *text)
-{
-    strcpy(path, "/tmp/polynya-conf-XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-}
-
 static void loads_files(void **state)
 {
     (void)state;
@@ -599,46 +365,6 @@ static void loads_the_example_that_ships(void **state)
     conf_free(&c);
 }
 
-static void reads_resolv_conf(void **state)
-{
-    (void)state;
-    char path[64];
-    union sock_addr found[RESOLV_MAX];
-    write_temp(path,
-               "# nameserver 192.0.2.9\nsearch example\nnameserver 192.0.2.1\n  nameserver\t2001:db8::1 # x\n"
-               "nameserver fe80::1%eth0\nnameserver 192.0.2.1\nnameservers 192.0.2.7\nnameserver\n"
-               "nameserver 192.0.2.2");
-    assert_int_equal(resolv_read(path, found), 3);
-    unlink(path);
-    assert_address(&found[0], "192.0.2.1:53");
-    assert_address(&found[1], "[2001:db8::1]:53");
-    assert_address(&found[2], "192.0.2.2:53");
-    assert_int_equal(resolv_read("/nonexistent", found), 0);
-}
-
-/* A default or a bound that its own kind refuses would only show when the setting is used. */
-static void keeps_its_own_table_sound(void **state)
-{
-    (void)state;
-    struct arena arena;
-    arena_init(&arena, 65536);
-    struct value_env env = {.arena = &arena, .folder = "/etc"};
-    for (size_t i = 0; i < SETTING_ROWS; i++) {
-        const struct setting *s = &settings[i];
-        uint8_t field[256];
-        char why[VALUE_WHY_MAX];
-        assert_ptr_equal(setting_find(s->path), s);
-        if (s->kind == KIND_LIST)
-            continue;
-        assert_true(!s->required || !s->standard);
-        const char *const texts[] = {s->standard, *s->least ? s->least : NULL, *s->most ? s->most : NULL};
-        for (size_t k = 0; k < 3; k++)
-            if (texts[k] && !value_parse(s, texts[k], &env, field, why))
-                fail_msg("%s: %s: %s", s->path, texts[k], why);
-    }
-    arena_fini(&arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,16 +377,10 @@ int main(void)
         cmocka_unit_test(names_keys_it_does_not_know),
         cmocka_unit_test(names_values_of_the_wrong_shape),
         cmocka_unit_test(names_what_is_missing),
-        cmocka_unit_test(refuses_values_out_of_kind_or_range),
-        cmocka_unit_test(reads_tls_upstreams),
-        cmocka_unit_test(refuses_upstreams_it_cannot_serve),
-        cmocka_unit_test(refuses_settings_that_contradict),
         cmocka_unit_test(bounds_what_a_file_costs),
         cmocka_unit_test(keeps_messages_within_their_room),
         cmocka_unit_test(loads_files),
         cmocka_unit_test(loads_the_example_that_ships),
-        cmocka_unit_test(reads_resolv_conf),
-        cmocka_unit_test(keeps_its_own_table_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

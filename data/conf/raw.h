@@ -3,8 +3,8 @@
  *
  * The schema is built from the table of settings, every value in it an optional text; what the texts mean,
  * which are required and which ranges they have is for the caller. */
-#ifndef POLYNYA_CONF_LOAD_H
-#define POLYNYA_CONF_LOAD_H
+#ifndef POLYNYA_CONF_RAW_H
+#define POLYNYA_CONF_RAW_H
 
 #include "data/conf/outline.h"
 #include "data/conf/settings.h"
@@ -27,7 +27,5 @@ const struct raw_node *raw_top(const struct raw *r);
 /* Entry i of a list at row s in node: a mapping, or (for a list of plain values) a text. */
 const struct raw_node *raw_entry(const struct raw_node *node, const struct setting *s, unsigned i);
 const char *raw_entry_text(const struct raw_node *node, const struct setting *s, unsigned i);
-/* The row of a list's entries that are plain values; NULL if they are mappings. */
-const struct setting *raw_plain_entry(const struct setting *list);
 
 #endif

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The schema for libcyaml and its errors in our words: see load.h. */
-#include "data/conf/load.h"
+/* The schema for libcyaml and its errors in our words: see raw.h. */
+#include "data/conf/raw.h"
 
 #include <cyaml/cyaml.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { PATH_MAX_TEXT = 128 };
 
 struct raw {
     struct cyaml_schema_value schema;
@@ -25,17 +23,10 @@ static const struct cyaml_schema_value text_value = {.type = CYAML_STRING,
 
 static const struct cyaml_schema_field *fields_of(const char *prefix, struct arena *arena);
 
-const struct setting *raw_plain_entry(const struct setting *list)
-{
-    char path[PATH_MAX_TEXT];
-    snprintf(path, sizeof path, "%s[]", list->path);
-    return setting_find(path);
-}
-
 /* The schema of a list's entries; .type CYAML_IGNORE without memory. */
 static const struct cyaml_schema_value *entry_of(const struct setting *list, struct arena *arena)
 {
-    if (raw_plain_entry(list))
+    if (setting_plain_entry(list))
         return &text_value;
     struct cyaml_schema_value *entry = arena_zalloc(arena, sizeof *entry);
     const char *prefix = arena_printf(arena, "%s[].", list->path);
@@ -61,7 +52,7 @@ static bool row_field(struct cyaml_schema_field *f, size_t i, const char *key, s
     f->count_offset = (uint32_t)(offsetof(struct raw_node, count) + i * sizeof(unsigned));
     f->count_size = sizeof(unsigned);
     f->value.type = CYAML_SEQUENCE;
-    f->value.data_size = raw_plain_entry(s) ? sizeof(char *) : sizeof(struct raw_node);
+    f->value.data_size = setting_plain_entry(s) ? sizeof(char *) : sizeof(struct raw_node);
     f->value.sequence.entry = entry_of(s, arena);
     f->value.sequence.min = 0;
     f->value.sequence.max = CYAML_UNLIMITED;
@@ -106,10 +97,10 @@ static const struct cyaml_schema_field *fields_of(const char *prefix, struct are
 /* ---- errors ---- */
 
 /* "steering.lists[0].name" to the path of its row, "steering.lists[].name". */
-static void row_path(const char *path, char out[PATH_MAX_TEXT])
+static void row_path(const char *path, char out[SETTING_PATH_MAX])
 {
     size_t n = 0;
-    for (bool inside = false; *path && n < PATH_MAX_TEXT - 1; path++) {
+    for (bool inside = false; *path && n < SETTING_PATH_MAX - 1; path++) {
         inside = inside && *path != ']';
         if (!inside)
             out[n++] = *path;
@@ -131,7 +122,7 @@ static bool is_map(const char *row)
 /* What is wrong with the node, NULL if nothing is. */
 static const char *fault_of(const struct outline_node *node)
 {
-    char row[PATH_MAX_TEXT];
+    char row[SETTING_PATH_MAX];
     row_path(node->path, row);
     const struct setting *s = setting_find(row);
     if (!s)
