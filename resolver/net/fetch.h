@@ -67,7 +67,5 @@ void fetcher_free(struct fetcher **f);
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r);
 /* Ends it without done being called. */
 void fetch_cancel(struct fetch **f);
-/* Requests under way. */
-unsigned fetcher_busy(const struct fetcher *f);
 
 #endif

@@ -43,7 +43,7 @@ SINGLE_USERS = [
     ("libcyaml", r"<cyaml/", r"cyaml_\w+", ["data/conf/raw.c"]),
     ("libyaml", r"<yaml\.h>", r"yaml_\w+", ["data/conf/outline.c"]),
     ("ldns", r"<ldns/", r"ldns_\w+", ["data/dns/present.c", "data/dns/zonefile.c"]),
-    ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/fetch.c", "steering/cli/http.c"]),
+    ("libcurl", r"<curl/", r"curl_\w+", ["resolver/net/" + f for f in ("fetch.c", "fetch_inner.h", "fetch_end.c", "curl_loop.h", "curl_loop.c")] + ["steering/cli/http.c"]),
     ("libseccomp", r"<seccomp\.h>", r"seccomp_\w+", ["resolver/confine.c"]),
     ("c-ares", r"<ares\.h>", r"ares_\w+", ["steering/cli/copies.c", "steering/stub.c", "steering/stub.h", "steering/targets.c"]),
     ("libmaxminddb", r"<maxminddb\.h>", r"MMDB_\w+", ["data/store/geoip.c"]),
