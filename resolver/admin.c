@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
+#include "data/base/text.h"
 #include "resolver/engine.h"
 
 /* 48 KiB hold a status of 200 processes and 32 upstreams; 64 KiB any metrics page (metric.h). */

@@ -2,6 +2,8 @@
 /* The mapping between HTTP and DNS messages: see doh.h. */
 #include "resolver/doh.h"
 
+#include "data/base/text.h"
+
 #define MEDIA_TYPE "application/dns-message"
 
 /* The media type without its parameters; type names are case-insensitive (RFC 9110 8.3.1). */

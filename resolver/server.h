@@ -8,7 +8,7 @@
 #ifndef POLYNYA_RESOLVER_SERVER_H
 #define POLYNYA_RESOLVER_SERVER_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "resolver/select.h"
 
 struct stream;

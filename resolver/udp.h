@@ -18,7 +18,7 @@
 #include <ev.h>
 
 #include "data/base/link.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/msg.h"
 
 enum { UDP_POOL = 8, UDP_USES = 64, UDP_SERVERS = 32 /* more have a socket for each query */ };

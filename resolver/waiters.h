@@ -9,7 +9,7 @@
 
 #include <ev.h>
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/answer.h"
 
 struct waiter_group;

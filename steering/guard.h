@@ -7,7 +7,7 @@
 #ifndef POLYNYA_STEERING_GUARD_H
 #define POLYNYA_STEERING_GUARD_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/list/registration.h"
 
 struct guard;

@@ -9,7 +9,7 @@
 #define POLYNYA_STEERING_PICK_H
 
 #include "data/base/hash.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 /* HMAC-SHA256 (RFC 2104) under a key of 32 bytes; allocates nothing. */
 void pick_hmac(const uint8_t key[32], struct bytes message, uint8_t out[32]);

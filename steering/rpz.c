@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/base/text.h"
+
 #define MARK "; polynya-rpz/1 "
 
 enum { HEAD_TEXT_MAX = 2 * DNS_NAME_TEXT_MAX + 512 };

@@ -5,7 +5,7 @@
 #ifndef POLYNYA_STEERING_STEER_H
 #define POLYNYA_STEERING_STEER_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/answer.h"
 #include "steering/steer_case.h"
 

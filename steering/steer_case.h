@@ -5,7 +5,7 @@
 #ifndef POLYNYA_STEERING_STEER_CASE_H
 #define POLYNYA_STEERING_STEER_CASE_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "steering/health.h"
 #include "steering/view.h"
 

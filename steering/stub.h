@@ -5,7 +5,7 @@
 
 #include <ares.h>
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum { STUB_SERVERS_MAX = 32 };
 

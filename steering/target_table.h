@@ -7,7 +7,7 @@
 #ifndef POLYNYA_STEERING_TARGET_TABLE_H
 #define POLYNYA_STEERING_TARGET_TABLE_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/name.h"
 
 enum { TARGETS_MAX = 4096, TARGET_FAMILY_MAX = 16, TARGET_ADDRESSES_MAX = 2 * TARGET_FAMILY_MAX };

@@ -10,7 +10,7 @@
 #define POLYNYA_STEERING_VIEW_H
 
 #include "data/base/hash.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/name.h"
 
 enum { VIEW_FORMAT = 3, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };

@@ -3,7 +3,7 @@
 #ifndef POLYNYA_CONF_RESOLV_H
 #define POLYNYA_CONF_RESOLV_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum { RESOLV_MAX = 8 };
 

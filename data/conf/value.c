@@ -5,6 +5,8 @@
 
 #include <sched.h>
 
+#include "data/base/text.h"
+
 enum { WORKERS_MAX = 64 };
 
 struct unit {

@@ -2,6 +2,8 @@
 /* Values that are addresses, networks or pins of keys (see value_kinds.h). */
 #include "data/conf/value_kinds.h"
 
+#include "data/base/text.h"
+
 enum { PIN_TEXT_MAX = 45 };
 
 static bool address_store(const char *text, uint16_t port, void *at)

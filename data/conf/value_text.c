@@ -2,6 +2,8 @@
 /* Values that are texts: paths, URLs and names (see value_kinds.h). */
 #include "data/conf/value_kinds.h"
 
+#include "data/base/text.h"
+
 enum {
     HOST_TEXT_MAX = 253,
     USER_TEXT_MAX = 32,

@@ -6,7 +6,7 @@
 #ifndef POLYNYA_DNS_PRIVATE_H
 #define POLYNYA_DNS_PRIVATE_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/answer.h"
 
 /* This host, loopback, link-local, private use (RFC 1918, RFC 4193), shared by a carrier's customers (RFC

@@ -3,7 +3,7 @@
 #ifndef POLYNYA_DNS_SVCB_H
 #define POLYNYA_DNS_SVCB_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/dns/name.h"
 
 struct svcb {

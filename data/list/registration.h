@@ -12,6 +12,7 @@
 #ifndef POLYNYA_LIST_REGISTRATION_H
 #define POLYNYA_LIST_REGISTRATION_H
 
+#include "data/base/address.h"
 #include "data/base/text.h"
 #include "data/dns/name.h"
 #include "data/list/envelope.h"

@@ -8,7 +8,7 @@
 #ifndef POLYNYA_STORE_GEOIP_H
 #define POLYNYA_STORE_GEOIP_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 struct geoip;
 

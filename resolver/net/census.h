@@ -6,7 +6,7 @@
 #ifndef POLYNYA_NET_CENSUS_H
 #define POLYNYA_NET_CENSUS_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 struct census;
 struct census_entry;

@@ -8,7 +8,7 @@
 
 #include <ev.h>
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "resolver/net/tls_client.h"
 
 enum dial_state { DIAL_SHUT, DIAL_CONNECTING, DIAL_SHAKING, DIAL_OPEN };

@@ -11,7 +11,7 @@
 
 #include <ev.h>
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 /* How a request ended; fetch.def has a row each, named by OONI's failure strings where it has one. */
 enum fetch_end {

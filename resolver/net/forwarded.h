@@ -12,7 +12,7 @@
 #ifndef POLYNYA_NET_FORWARDED_H
 #define POLYNYA_NET_FORWARDED_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum forwarded_header { FORWARDED_X_FORWARDED_FOR, FORWARDED_RFC7239, FORWARDED_NO_HEADER };
 

@@ -2,6 +2,8 @@
 /* Parsing HTTP/1 heads and chunks: see h1_head.h. */
 #include "resolver/net/h1_head.h"
 
+#include "data/base/text.h"
+
 enum { CHUNK_LINE_MAX = 256, CHUNK_DIGITS_MAX = 8, TRAILER_MAX = 4096 };
 
 /* Finding the end */

@@ -3,6 +3,8 @@
  * block has been read to its end. */
 #include "resolver/net/h2_request.h"
 
+#include "data/base/text.h"
+
 enum {
     FIELDS_MAX = 100,
     FIELD_OVERHEAD = 32,    /* RFC 9113 6.5.2 */

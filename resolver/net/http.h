@@ -11,7 +11,7 @@
 
 #include "data/base/arena.h"
 #include "data/base/reason.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 

@@ -9,7 +9,7 @@
 #ifndef POLYNYA_NET_PROXY_V2_H
 #define POLYNYA_NET_PROXY_V2_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 /* PROXY_MOST: bytes of a header; those of real proxies, TLS details included, have some hundred. */
 enum { PROXY_FIXED = 16, PROXY_ADDRESSES = 36, PROXY_MOST = 2048 };

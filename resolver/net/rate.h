@@ -10,7 +10,7 @@
 #ifndef POLYNYA_NET_RATE_H
 #define POLYNYA_NET_RATE_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum { RATE_WIDE = 8, RATE_BURST = 10 /* seconds' worth at once */ };
 

@@ -3,7 +3,7 @@
 #ifndef POLYNYA_NET_SOCK_H
 #define POLYNYA_NET_SOCK_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 /* A listening socket, or -1 and errno. reuse_port: several of them may share an address (SO_REUSEPORT). IPv6
  * sockets take IPv6 only. A unix address replaces what a dead process left at its path, never a socket that

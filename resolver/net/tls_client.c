@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "resolver/net/tls_conn.h"
 
 struct tls_client {

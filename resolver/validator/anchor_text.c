@@ -2,6 +2,8 @@
 /* Anchors' text: see anchor_text.h. */
 #include "resolver/validator/anchor_text.h"
 
+#include "data/base/text.h"
+
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r';

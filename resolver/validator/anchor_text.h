@@ -4,7 +4,7 @@
 #ifndef POLYNYA_VALIDATOR_ANCHOR_TEXT_H
 #define POLYNYA_VALIDATOR_ANCHOR_TEXT_H
 
-#include "data/base/text.h"
+#include "data/base/bytes.h"
 
 enum { ANCHOR_RDATA_MAX = 1100, ANCHOR_WORDS_MAX = 64 };
 

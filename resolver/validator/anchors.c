@@ -8,6 +8,7 @@
 
 #include "data/base/arena.h"
 #include "data/base/hash.h"
+#include "data/base/text.h"
 #include "resolver/validator/anchor_text.h"
 
 /* https://data.iana.org/root-anchors/root-anchors.xml */

@@ -7,7 +7,7 @@
 #ifndef POLYNYA_VALIDATOR_ANCHORS_H
 #define POLYNYA_VALIDATOR_ANCHORS_H
 
-#include "data/base/text.h"
+#include "data/base/bytes.h"
 #include "data/dns/msg.h"
 #include "resolver/validator/key.h"
 

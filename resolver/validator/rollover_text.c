@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "resolver/validator/anchor_text.h"
+#include "data/base/text.h"
 #include "resolver/validator/rollover.h"
 
 static const char *const states[] = {"added", "valid", "missing", "revoked"};

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "data/base/text.h"
 #include "data/list/list.h"
 #include "data/list/registration.h"
 #include "steering/cli/document.h"

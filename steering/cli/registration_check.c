@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "data/base/address.h"
 #include "data/base/text.h"
 #include "steering/cli/document.h"
 #include "steering/cli/json.h"

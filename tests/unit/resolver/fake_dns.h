@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "data/base/metric.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 #include "data/conf/conf.h"
 #include "data/dns/msg.h"
 

@@ -3,7 +3,7 @@
 #ifndef POLYNYA_TEST_MMDB_H
 #define POLYNYA_TEST_MMDB_H
 
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum { MMDB_NODES = 2000, MMDB_DATA = 4096 };
 

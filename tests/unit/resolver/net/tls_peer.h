@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "data/base/clock.h"
-#include "data/base/text.h"
+#include "data/base/address.h"
 
 enum { TLS_PEER_PATIENCE = 20000 /* ms */, TLS_PEER_DAY = 86400 };
 
