@@ -17,8 +17,8 @@
 
 #include <ev.h>
 
-#include "data/base/link.h"
 #include "data/base/address.h"
+#include "data/base/link.h"
 #include "data/dns/msg.h"
 
 enum { UDP_POOL = 8, UDP_USES = 64, UDP_SERVERS = 32 /* more have a socket for each query */ };

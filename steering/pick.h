@@ -8,8 +8,8 @@
 #ifndef POLYNYA_STEERING_PICK_H
 #define POLYNYA_STEERING_PICK_H
 
-#include "data/base/hash.h"
 #include "data/base/address.h"
+#include "data/base/hash.h"
 
 /* HMAC-SHA256 (RFC 2104) under a key of 32 bytes; allocates nothing. */
 void pick_hmac(const uint8_t key[32], struct bytes message, uint8_t out[32]);

@@ -9,8 +9,8 @@
 #ifndef POLYNYA_STEERING_VIEW_H
 #define POLYNYA_STEERING_VIEW_H
 
-#include "data/base/hash.h"
 #include "data/base/address.h"
+#include "data/base/hash.h"
 #include "data/dns/name.h"
 
 enum { VIEW_FORMAT = 3, VIEW_HEAD = 64, VIEW_SIZE_MAX = 256 << 20 };

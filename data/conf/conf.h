@@ -7,8 +7,8 @@
 #ifndef POLYNYA_CONF_CONF_H
 #define POLYNYA_CONF_CONF_H
 
-#include "data/base/log.h"
 #include "data/base/address.h"
+#include "data/base/log.h"
 
 enum conf_protocol { CONF_HTTPS, CONF_HTTP, CONF_TLS };
 enum conf_forwarded { CONF_X_FORWARDED_FOR, CONF_FORWARDED, CONF_FORWARDED_NONE };

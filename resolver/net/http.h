@@ -9,9 +9,9 @@
 #ifndef POLYNYA_NET_HTTP_H
 #define POLYNYA_NET_HTTP_H
 
+#include "data/base/address.h"
 #include "data/base/arena.h"
 #include "data/base/reason.h"
-#include "data/base/address.h"
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 

@@ -9,8 +9,8 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
-#include "data/base/clock.h"
 #include "data/base/address.h"
+#include "data/base/clock.h"
 #include "resolver/net/tls_conn.h"
 
 struct tls_client {

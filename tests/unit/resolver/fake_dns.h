@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "data/base/metric.h"
 #include "data/base/address.h"
+#include "data/base/metric.h"
 #include "data/conf/conf.h"
 #include "data/dns/msg.h"
 
