@@ -39,6 +39,7 @@ struct crew {
     int64_t watched;    /* when crew_watch looked last */
 };
 
+/* Never NULL: index is below CREW_WORKERS_MAX, and without meaning for the prober. */
 struct crew_post *crew_post(struct crew *c, enum shm_role role, unsigned index);
 /* The child at that post in that generation that was not told to leave; NULL if there is none. */
 struct crew_child *crew_find(struct crew *c, enum shm_role role, unsigned index, uint32_t generation);

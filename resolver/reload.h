@@ -19,6 +19,7 @@ struct reload {
     unsigned files_changed;          /* WATCH_… */
 };
 
+/* Nothing runs yet. posts is borrowed; needs reload_fini unless the process ends. */
 void reload_init(struct reload *r, struct posts *posts);
 void reload_fini(struct reload *r);
 /* The first generation: as generation_init. */

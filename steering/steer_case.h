@@ -28,6 +28,7 @@ struct steer_word {
     const char *text; /* a phrase for people */
 };
 
+/* The rows of steer_why.def and steer_verdict.def; static. */
 const struct steer_word *steer_why_word(enum steer_why why);
 const struct steer_word *steer_verdict_word(enum steer_verdict v);
 

@@ -41,6 +41,7 @@ struct xfr {
     uint32_t at; /* the serial that the changes told so far lead to */
 };
 
+/* ours and tsig as in struct xfr. Needs xfr_fini. */
 void xfr_init(struct xfr *x, const struct dns_name *zone, const struct records *ours, uint32_t serial,
               struct tsig *tsig);
 void xfr_fini(struct xfr *x);

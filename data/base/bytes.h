@@ -25,6 +25,7 @@ static inline struct bytes bytes_of(const void *data, size_t len)
     return (struct bytes){data, len};
 }
 
+/* Without the closing NUL; NULL gives BYTES_NONE. */
 static inline struct bytes bytes_str(const char *text)
 {
     return text ? (struct bytes){(const uint8_t *)text, strlen(text)} : BYTES_NONE;
@@ -98,6 +99,7 @@ static inline void writer_bytes(struct writer *w, struct bytes b)
     writer_put(w, b.data, b.len);
 }
 
+/* What was written; BYTES_NONE if something did not fit. */
 static inline struct bytes writer_done(const struct writer *w)
 {
     return w->full ? BYTES_NONE : (struct bytes){w->data, w->len};

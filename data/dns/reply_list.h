@@ -39,6 +39,7 @@ void reply_owner(const struct reply_list *l, const struct reply_item *item, stru
 /* Reads the name that makes up, or begins at `skip` in, an RR's RDATA. */
 bool reply_name_in(const struct reply_list *l, const struct dns_rr *rr, size_t skip, struct dns_name *out);
 
+/* owner is borrowed. */
 struct reply_want reply_want_of(enum dns_section section, const struct dns_name *owner, uint16_t type);
 /* Whether an item has the section and owner wanted; remembers in want what it found. */
 bool reply_is_owned(const struct reply_list *l, const struct reply_item *item, struct reply_want *want);

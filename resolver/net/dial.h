@@ -60,6 +60,7 @@ bool dial_unconfirmed(const struct dial *d);
 /* `ready` is called again even if no byte comes: more has been read than was used. */
 void dial_feed(struct dial *d);
 
+/* The row of dial.def: for machines, and a phrase for people. */
 const char *dial_end_name(enum dial_end why);
 const char *dial_end_text(enum dial_end why);
 /* The server, or who stands between, is not whom we expect. */

@@ -47,6 +47,7 @@ struct chain_waiter {
     void (*found)(struct chain_waiter *w, struct zone *zone);
 };
 
+/* NULL without memory. What o points to is borrowed. */
 struct chain *chain_new(const struct chain_options *o);
 /* Waiters are forgotten. */
 void chain_free(struct chain **c);

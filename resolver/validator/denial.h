@@ -36,6 +36,7 @@ struct proofs {
     unsigned hashed_count;
 };
 
+/* Empty; zone, crypto and budget are borrowed. */
 void proofs_init(struct proofs *p, const struct dns_name *zone, struct crypto *crypto, struct budget *budget);
 /* Takes a verified NSEC or NSEC3; type says which. Malformed ones, NSEC3 of an unknown hash or with unknown
  * flags (RFC 5155 8.1, 8.2), those with other parameters than the first, and what is not directly below the

@@ -36,6 +36,7 @@ struct judge {
     enum reason proof_why;  /* why one of them was left out */
 };
 
+/* With a full budget, nothing checked, and neither targets, zones nor a message whose TTLs are cut. */
 struct judge judge_begin(struct bench *b, uint32_t now);
 /* Checks a set with its zone's keys; REASON_OK, or what is wrong. Cuts its TTLs to what was signed. */
 enum reason judge_set_signed(struct judge *j, struct zone *z, const struct rrset *set, struct verified *out);

@@ -14,6 +14,8 @@ const char *document_refusal(struct cli *c, const struct refusal *why);
 /* "polynya: FILE: where: text"; returns CLI_FAILED. */
 int document_refused(const char *path, const struct refusal *why);
 
+/* Reads and parses a document into c's arena; what a signature is worth is for the caller. False, and said,
+ * if there is no such file, it is too large (max bytes) or no such document. */
 bool document_load(struct cli *c, const char *path, size_t max, struct envelope *out);
 bool document_load_root(struct cli *c, const char *path, struct envelope *e, struct root *out);
 bool document_load_delegations(struct cli *c, const char *path, struct envelope *e, struct delegations *out);

@@ -13,7 +13,8 @@ from lib import doh
 from lib.ports import free_port
 from lib.process import wait_until
 from lib.signer import DAY, Key, Zone
-from lib.world import World, delegated
+from lib.world import World
+from lib.zones import delegated
 
 SOA = "@ 600 SOA ns.one. host.ns.one. 1 3600 600 864000 90\n@ 600 NS ns.one.\n"
 

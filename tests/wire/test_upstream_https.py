@@ -6,7 +6,7 @@ import pytest
 from lib import doh
 from lib.doh import ask_all, refused
 from lib.fake_doh import FakeDoh
-from lib.fake_dot import pin_of
+from lib.fake_dot import pin_of, secret
 from lib.process import wait_until
 from lib.upstream import PATIENT, Gate, answer, close_midway, drop, fail, hold
 
@@ -20,15 +20,8 @@ def pair(authority):
 
 @pytest.fixture
 def make_doh(pair):
-    made = []
-
-    def make(certificate=pair, **how):
-        made.append(FakeDoh(certificate, **how))
-        return made[-1]
-    yield make
-    for server in made:
-        server.close()
-        assert not server.clear, f"{server.clear[0][:80]!r} came in clear text"
+    with secret(FakeDoh, pair) as make:
+        yield make
 
 
 @pytest.fixture

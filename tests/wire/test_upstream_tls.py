@@ -15,7 +15,7 @@ import pytest
 from lib import doh
 from lib.doh import ask_all, refused
 from lib.certs import Authority, Pair
-from lib.fake_dot import FakeDot, answer_with_keepalive, pin_of
+from lib.fake_dot import FakeDot, answer_with_keepalive, pin_of, secret
 from lib.polynya import DAEMON
 from lib.ports import free_port
 from lib.process import Program, wait_until
@@ -38,15 +38,8 @@ def stranger(tmp_path_factory):
 
 @pytest.fixture
 def make_dot(pair):
-    made = []
-
-    def make(certificate=pair, **how):
-        made.append(FakeDot(certificate, **how))
-        return made[-1]
-    yield make
-    for server in made:
-        server.close()
-        assert not server.clear, f"{server.clear[0][:80]!r} came in clear text"
+    with secret(FakeDot, pair) as make:
+        yield make
 
 
 @pytest.fixture

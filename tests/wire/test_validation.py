@@ -8,7 +8,7 @@ import pytest
 
 from lib import doh
 from lib.upstream import PATIENT
-from lib.world import BRIEF, PARDONED
+from lib.zones import BRIEF, PARDONED
 
 
 @pytest.fixture

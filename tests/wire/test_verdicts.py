@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib import doh
-from lib.world import PARDONED, KnotResolver, Unbound, questions, verdict
+from lib.world import KnotResolver, Unbound, questions, verdict
+from lib.zones import PARDONED
 
 # Where the two differ from each other: the one that is followed, and why.
 UNBOUND, KNOT = 1, 2
@@ -48,14 +49,14 @@ def verdicts(world, polynya, authority):
             return [verdict(c.ask(doh.question(name, type, do=True)).dns) for name, type in asked]
 
     def theirs(server):
-        return [verdict(server.ask(name, type, do=True)) for name, type in asked]
+        return [verdict(server.ask(name, type, tcp=False, do=True)) for name, type in asked]
     try:
         with ThreadPoolExecutor() as pool:
             columns = [pool.submit(ours), *(pool.submit(theirs, s) for s in others)]
             return {f"{q[0]} {q[1]}": v for q, v in zip(asked, zip(*(c.result() for c in columns)))}
     finally:
         for server in others:
-            server.close()
+            server.stop()
 
 
 def followed(question):

@@ -3,6 +3,7 @@
 the test if a byte arrives in clear text where only TLS may."""
 import asyncio
 import base64
+import contextlib
 import hashlib
 import ssl
 import struct
@@ -126,6 +127,20 @@ class FakeDot(FakeUpstream):
             if not more:
                 return
             data += more
+
+
+@contextlib.contextmanager
+def secret(kind, certificate):
+    """Makes servers of a kind, and sees in the end that nothing came to any of them in clear text."""
+    made = []
+
+    def make(certificate=certificate, **how):
+        made.append(kind(certificate, **how))
+        return made[-1]
+    yield make
+    for server in made:
+        server.close()
+        assert not server.clear, f"{server.clear[0][:80]!r} came in clear text"
 
 
 class _Tls:

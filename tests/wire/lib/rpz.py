@@ -2,7 +2,6 @@
 """Other people's resolvers that read a policy zone, and an authoritative server that passes it on."""
 import functools
 import http.server
-import pathlib
 import socket
 import struct
 import threading
@@ -21,41 +20,22 @@ from dns.rdtypes.ANY.TSIG import TSIG
 
 from .doh import question
 from .ports import free_port
-from .process import Program, wait_until
-from .tools import direct
+from .server import Server
 
 ZONE = "rpz.test"
 KEY = ("xfr.test", "hmac-sha256", "cG9seW55YSdzIHRlc3RzIGFsb25lIHVzZSB0aGlzIQ==")
 
 
-class Server:
-    """A DNS server on a free loopback port; subclasses say how it is started."""
+class PolicyServer(Server):
+    """Its readers' questions go on to upstream."""
 
     def __init__(self, folder, upstream=None, port=None, **how):
-        self.dir = pathlib.Path(folder)
-        self.dir.mkdir(parents=True, exist_ok=True)
-        self.host, self.port, self.upstream = "127.0.0.1", port or free_port(), upstream
-        self.config = self.dir / "config"
-        self.config.write_text(self.text(**how))
-        self.program = Program(self.argv(), self.dir / "log", cwd=self.dir)
+        self.upstream = upstream
+        super().__init__(folder, port=port, **how)
 
     def await_answer(self, name, type, *records):
         """Waits until exactly these records are the answer."""
-        def told():
-            assert self.program.running(), "\n".join(self.program.lines[-20:])
-            try:
-                return self.records(name, type) == set(records)
-            except (OSError, EOFError):
-                return False
-        try:
-            wait_until(told, f"{name} {type}")
-        except AssertionError:
-            self.stop()
-            raise AssertionError(f"{name} {type} is not {records}:\n" + "\n".join(self.program.lines[-30:])) from None
-
-    def ask(self, name, type, **how):
-        """Over TCP: that a server is not there yet is known at once."""
-        return direct(self.host, self.port, question(name, type, **how), tcp=True)
+        self.await_true(lambda: self.records(name, type) == set(records), f"{name} {type} is {records}")
 
     def records(self, name, type):
         """The answer's records as text; NXDOMAIN and the like stand as a word of their own."""
@@ -64,18 +44,8 @@ class Server:
             return {dns.rcode.to_text(reply.rcode())}
         return {str(rr) for rrset in reply.answer for rr in rrset}
 
-    def stop(self):
-        if self.program.running():
-            self.program.stop()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-
-class Bind(Server):
+class Bind(PolicyServer):
     """zone: a file; or the port of a primary that wants KEY, to be told of news by NOTIFY."""
 
     def text(self, zone):
@@ -103,7 +73,7 @@ zone "{ZONE}" {{ {source} }};
         return ["named", "-g", "-n", "1", "-c", self.config]
 
 
-class Unbound(Server):
+class Unbound(PolicyServer):
     """source: "zonefile: FILE" or "url: URL"."""
 
     def text(self, source):
@@ -133,7 +103,7 @@ forward-zone:
         return ["unbound", "-d", "-p", "-c", self.config]
 
 
-class KnotResolver(Server):
+class KnotResolver(PolicyServer):
     def text(self, zone):
         return f"""
 log_target('stderr')
@@ -148,10 +118,8 @@ policy.add(policy.all(policy.STUB({{ '{self.upstream.host}@{self.upstream.port}'
         return ["kresd", "-n", "-q", "-c", self.config, self.dir]
 
 
-class Primary(Server):
-    """knotd, which serves zone (a file) to holders of KEY and tells the servers at `notify` (ports) of news."""
-
-    SENT = {"AXFR": r"AXFR, outgoing.*finished", "IXFR": r"IXFR, outgoing.*finished"} # what it logs of transfers
+class ZoneServer(Server):
+    """Serves a zone from a file."""
 
     def reload(self):
         """The zone's file has changed."""
@@ -162,13 +130,13 @@ class Primary(Server):
         return reply.answer[0][0].serial if reply.answer else None
 
     def await_serial(self, serial):
-        def told():
-            assert self.program.running(), "\n".join(self.program.lines[-20:])
-            try:
-                return self.serial() == serial
-            except (OSError, EOFError):
-                return False
-        wait_until(told, f"serial {serial} at the primary")
+        self.await_true(lambda: self.serial() == serial, f"serial {serial} at the primary")
+
+
+class Primary(ZoneServer):
+    """knotd, which serves zone (a file) to holders of KEY and tells the servers at `notify` (ports) of news."""
+
+    SENT = {"AXFR": r"AXFR, outgoing.*finished", "IXFR": r"IXFR, outgoing.*finished"}   # what it logs of transfers
 
     def text(self, zone, notify=()):
         name, algorithm, secret = KEY
@@ -212,7 +180,7 @@ zone:
         return ["knotd", "-c", self.config]
 
 
-class NsdPrimary(Primary):
+class NsdPrimary(ZoneServer):
     """nsd, which does the same."""
 
     SENT = {"AXFR": r"axfr for ", "IXFR": r"ixfr for "}
@@ -251,7 +219,7 @@ zone:
         return ["nsd", "-d", "-c", self.config]
 
 
-class BindPrimary(Primary):
+class BindPrimary(ZoneServer):
     """named, which serves zone (a file) to holders of KEY, as AXFR and as what changed."""
 
     def text(self, zone):
