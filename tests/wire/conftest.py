@@ -30,10 +30,11 @@ from lib.zone import Knot  # noqa: E402
 
 # What Valgrind's slowness would set off in a daemon; a test may still set it for itself.
 UNHURRIED = {"limits": {"watchdog": "2m", "read-timeout": "1m", "write-timeout": "1m"},
-             "upstream": {"try-timeout": "1s", "answer-timeout": "1400ms"},
+             "upstream": {"try-timeout": "4s", "total-timeout": "20s", "answer-timeout": "1400ms"},
              "steering": {"probe": {"timeout": "1m"}}}
 # And what a test makes short for its own sake must not be shorter than a handshake.
-SLOWED = (("limits", "read-timeout"), ("limits", "write-timeout"), ("limits", "watchdog"), ("steering", "probe", "timeout"))
+SLOWED = (("limits", "read-timeout"), ("limits", "write-timeout"), ("limits", "watchdog"), ("upstream", "answer-timeout"),
+          ("steering", "probe", "timeout"))
 
 
 def unhurried(config):

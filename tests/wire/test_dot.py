@@ -351,7 +351,6 @@ def test_a_new_certificate_is_taken_up(make, ca, authority):
         assert serial() != before
 
 
-@pytest.mark.no_memcheck("a reload takes longer than the 1.4 s for which a reader waits for an answer")
 def test_a_reload_answers_what_is_asked(make, upstream, ca):
     daemon = make()
     gate = Gate()
