@@ -41,16 +41,28 @@ struct watch_marks watch_look(const struct conf *conf)
     return m;
 }
 
-static void watch_folder_of(struct watch *w, const char *path)
+/* False if it cannot be watched, as where there is none. Twice is as good as once. */
+static bool watch_folder_of(struct watch *w, const char *path)
 {
     char copy[PATH_MAX];
-    if (snprintf(copy, sizeof copy, "%s", path) < PATH_MAX)
-        inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB);
+    return snprintf(copy, sizeof copy, "%s", path) < PATH_MAX &&
+           inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB) >= 0;
+}
+
+/* The prober makes this folder, at the first start after we wanted to watch it: tried again with every look,
+ * and these go on until it is there. */
+static void watch_anchors(struct watch *w, const struct conf *conf, int64_t now)
+{
+    char anchors[PATH_MAX];
+    if (w->fd < 0 || !keeper_wanted(conf))
+        return;
+    keeper_path(conf, anchors, sizeof anchors);
+    if (!watch_folder_of(w, anchors))
+        w->quiet_at = now + QUIET;
 }
 
 void watch_files(struct watch *w, const struct conf *conf, struct watch_marks loaded, int64_t now)
 {
-    char anchors[PATH_MAX];
     /* A fresh descriptor drops the folders of the former config. */
     watch_fini(w);
     watch_init(w);
@@ -60,12 +72,8 @@ void watch_files(struct watch *w, const struct conf *conf, struct watch_marks lo
     }
     if (w->fd >= 0 && conf->geoip)
         watch_folder_of(w, conf->geoip);
-    if (w->fd >= 0 && keeper_wanted(conf)) {
-        keeper_path(conf, anchors, sizeof anchors);
-        watch_folder_of(w, anchors);
-    }
     w->seen = loaded;
-    w->quiet_at = now + QUIET;
+    w->quiet_at = now + QUIET; /* and then for the anchors' folder, too */
 }
 
 void watch_read(struct watch *w, int64_t now)
@@ -80,6 +88,7 @@ unsigned watch_changed(struct watch *w, const struct conf *conf, int64_t now)
     if (!w->quiet_at || now < w->quiet_at)
         return 0;
     w->quiet_at = 0;
+    watch_anchors(w, conf, now); /* before the look: what comes between the two is told by both */
     struct watch_marks before = w->seen;
     w->seen = watch_look(conf);
     return (w->seen.certificates != before.certificates ? WATCH_CERTIFICATES : 0) |

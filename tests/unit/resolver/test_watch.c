@@ -124,6 +124,25 @@ static void a_database_counts_by_itself(void **state)
     assert_int_equal(watch_changed(&watch, &conf, 51000), WATCH_GEOIP | WATCH_CERTIFICATES);
 }
 
+/* At the first start the prober has yet to make its folder, and takes its time to learn the keys. */
+static void anchors_count_in_a_folder_that_comes_later(void **state)
+{
+    (void)state;
+    char folder[80], anchors[100];
+    struct conf validating = {.state_dir = dir, .dnssec = {.mode = CONF_VALIDATE, .follow = true}};
+    snprintf(folder, sizeof folder, "%s/prober", dir);
+    snprintf(anchors, sizeof anchors, "%s/trust-anchors", folder);
+    watch_files(&watch, &validating, watch_look(&validating), 60000);
+    assert_false(watch_changed(&watch, &validating, 61000));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_false(watch_changed(&watch, &validating, 62000));
+    put(anchors, "x");
+    wait_event(63000);
+    assert_int_equal(watch_changed(&watch, &validating, 64000), WATCH_ANCHORS);
+    unlink(anchors);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_rename_counts),
         cmocka_unit_test(a_neighbour_does_not),
         cmocka_unit_test(a_database_counts_by_itself),
+        cmocka_unit_test(anchors_count_in_a_folder_that_comes_later),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
