@@ -136,6 +136,7 @@ def test_without_descriptors_and_idle_connections_listening_pauses(make_polynya,
         assert daemon.metric("loop_turns_total") - turns < 1000
 
 
+@pytest.mark.no_memcheck("keeps files of its own open, which do not fit")
 def test_connections_leave_descriptors_for_the_rest(make_polynya, upstream, ca):
     """Full to the last place, the worker still asks the upstream and answers the operator."""
     daemon = make_polynya(upstream, limits={"connections": 100000, "idle-timeout": "1h"})
