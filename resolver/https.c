@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "data/base/clock.h"
 #include "data/base/metric.h"
 #include "data/dns/edns.h"
-#include "resolver/idle.h"
+#include "resolver/quiet.h"
 
 enum {
     OUT_SIZE = 8192,
@@ -26,11 +25,7 @@ struct conn {
     struct https *https;
     struct dial dial;
     struct h2_client *h2;
-    struct ev_timer timer; /* silence while an answer is owed, else idleness */
-    struct silence silence;
-    bool owed; /* as in tcp.c, these three */
-    int64_t heard_at;
-    int64_t rest;
+    struct quiet quiet;
     struct bytes frames; /* of h2, not yet in out */
     size_t out_len;
     uint8_t out[OUT_SIZE];
@@ -38,17 +33,13 @@ struct conn {
 
 struct https {
     struct stream stream; /* first: a stream is cast back */
-    struct stream_env env;
     void (*refused)(void *self, enum h2_end why);
     char authority[AUTHORITY_MAX];
     char *path;
-    struct idle idle;
     struct conn *current; /* takes queries; NULL: none */
     struct link leaving;
     unsigned leaving_count;
     unsigned under_way;
-    int64_t refrain_until;
-    struct link failing; /* queries about to be told that they failed */
     uint8_t in[IN_SIZE]; /* what is being read */
 };
 
@@ -61,20 +52,8 @@ static struct https *https_of(struct stream *s)
 
 static void on_ready(struct dial *d);
 static void on_failed(struct dial *d, enum dial_end why);
-static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events);
+static void on_over(struct quiet *q);
 static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len);
-
-static void wait_for(struct conn *c, unsigned ms)
-{
-    c->timer.repeat = (double)ms / 1000;
-    ev_timer_again(c->https->env.loop, &c->timer);
-}
-
-static void set_timer(struct conn *c, bool owed)
-{
-    c->owed = owed;
-    wait_for(c, owed ? silence_begin(&c->silence) : idle_limit(&c->https->idle));
-}
 
 static void conn_free(struct conn *c)
 {
@@ -85,24 +64,25 @@ static void conn_free(struct conn *c)
         h->leaving_count--;
     link_remove(&c->link);
     dial_close(&c->dial);
-    ev_timer_stop(h->env.loop, &c->timer);
+    quiet_stop(&c->quiet);
     h2_client_free(&c->h2);
     free(c);
 }
 
 static struct conn *conn_new(struct https *h)
 {
-    struct conn *c = clock_mono_ms() < h->refrain_until ? NULL : calloc(1, sizeof *c);
+    struct conn *c = stream_may_dial(&h->stream) ? calloc(1, sizeof *c) : NULL;
     if (!c)
         return NULL;
     c->https = h;
     link_init(&c->link);
-    ev_init(&c->timer, on_timer);
-    c->dial = (struct dial){.loop = h->env.loop, .peer = h->env.peer, .ready = on_ready, .failed = on_failed};
+    c->dial = (struct dial){
+        .loop = h->stream.env.loop, .peer = h->stream.env.peer, .ready = on_ready, .failed = on_failed};
     dial_init(&c->dial);
+    quiet_init(&c->quiet, &c->dial, &h->stream.idle, on_over);
     c->h2 = h2_client_new(
         &(struct h2_client_options){.authority = h->authority, .path = h->path, .done = on_done});
-    if (c->h2 && dial_open(&c->dial, h->env.server))
+    if (c->h2 && dial_open(&c->dial, h->stream.env.server))
         return c;
     conn_free(c);
     return NULL;
@@ -140,10 +120,7 @@ static bool post(struct conn *c, struct stream_query *q)
     q->stream = &c->https->stream;
     c->https->under_way++;
     metric_count(METRIC_UPSTREAM_QUERIES_HTTPS);
-    if (!c->owed) {
-        c->rest = c->heard_at ? clock_mono_ms() - c->heard_at : 0;
-        set_timer(c, true);
-    }
+    quiet_owe(&c->quiet);
     dial_want_write(&c->dial, true);
     return true;
 }
@@ -178,19 +155,8 @@ static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len)
         q->reply(q, body, len);
         return;
     }
-    h->refused(h->env.self, end);
+    h->refused(h->stream.env.self, end);
     q->failed(q);
-}
-
-/* Callbacks may cancel other queries of the list, and ask anew. */
-static void fail_all(struct https *h)
-{
-    while (!link_empty(&h->failing)) {
-        struct stream_query *q = holder_of(h->failing.next, struct stream_query, ring);
-        link_remove(&q->ring);
-        q->stream = NULL;
-        q->failed(q);
-    }
 }
 
 /* The connection is over. again: it once worked, so what is under way gets another. */
@@ -210,9 +176,9 @@ static void break_off(struct conn *c, bool again)
         struct stream_query *q = holder_of(old.next, struct stream_query, ring);
         link_remove(&q->ring);
         if (!again || !resend(h, q))
-            link_append(&h->failing, &q->ring);
+            stream_give_up(&h->stream, q);
     }
-    fail_all(h);
+    stream_fail_all(&h->stream);
 }
 
 /* --- bytes --- */
@@ -265,21 +231,12 @@ static enum tls_status read_in(struct conn *c)
         s = dial_read(&c->dial, c->https->in, IN_SIZE, &n);
         if (s != TLS_DONE)
             break;
-        c->heard_at = clock_mono_ms();
-        c->rest = 0;
+        quiet_heard(&c->quiet);
         if (!h2_client_read(c->h2, bytes_of(c->https->in, n)))
             return TLS_CLOSED;
-        set_timer(c, h2_client_posts(c->h2) > 0);
+        quiet_go_on(&c->quiet, h2_client_posts(c->h2) > 0);
     }
     return s;
-}
-
-/* The server closed it: because it had been idle for too long, if it was idle at all. */
-static void learn_idle(struct conn *c)
-{
-    int64_t waited = c->owed ? c->rest : c->heard_at ? clock_mono_ms() - c->heard_at : 0;
-    if (waited >= IDLE_LEAST)
-        idle_cut(&c->https->idle, waited);
 }
 
 static void on_ready(struct dial *d)
@@ -288,7 +245,7 @@ static void on_ready(struct dial *d)
     enum tls_status got = read_in(c);
     enum tls_status wrote = is_over(got) ? got : write_out(c);
     if (is_over(wrote)) {
-        learn_idle(c);
+        quiet_cut(&c->quiet);
         break_off(c, true);
         return;
     }
@@ -304,29 +261,16 @@ static void on_ready(struct dial *d)
 static void on_failed(struct dial *d, enum dial_end why)
 {
     struct conn *c = holder_of(d, struct conn, dial);
-    struct https *h = c->https;
-    if (dial_end_is_tls(why))
-        h->refrain_until = clock_mono_ms() + STREAM_REFRAIN;
-    h->env.failed(h->env.self, why);
+    stream_not_opened(&c->https->stream, why);
     break_off(c, false);
 }
 
-static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+static void on_over(struct quiet *q)
 {
-    (void)loop, (void)events;
-    struct conn *c = holder_of(timer, struct conn, timer);
+    struct conn *c = holder_of(q, struct conn, quiet);
     bool open = c->dial.state == DIAL_OPEN;
-    unsigned more = c->owed ? silence_look(&c->silence, &c->dial) : 0;
-    if (more) {
-        wait_for(c, more);
-        return;
-    }
-    if (open && !c->owed)
-        idle_lived(&c->https->idle);
-    if (open && c->owed)
-        idle_forgotten(&c->https->idle, c->rest);
     if (!open)
-        c->https->env.failed(c->https->env.self, DIAL_END_STALLED);
+        stream_not_opened(&c->https->stream, DIAL_END_STALLED);
     break_off(c, open);
 }
 
@@ -371,9 +315,9 @@ static void https_free(struct stream *s)
 static bool set_authority(struct https *h, const char *host)
 {
     char address[SOCK_ADDR_TEXT_MAX];
-    unsigned port = sock_addr_port(h->env.server);
+    unsigned port = sock_addr_port(h->stream.env.server);
     int n;
-    sock_addr_format(h->env.server, address);
+    sock_addr_format(h->stream.env.server, address);
     if (!host)
         n = snprintf(h->authority, sizeof h->authority, "%s", address);
     else if (port == HTTPS_PORT)
@@ -383,18 +327,17 @@ static bool set_authority(struct https *h, const char *host)
     return n > 0 && n < (int)sizeof h->authority;
 }
 
+static const struct stream_methods methods = {https_ask, https_cancel, https_free};
+
 struct stream *https_new(const struct stream_env *env, const struct https_options *o)
 {
     struct https *h = calloc(1, sizeof *h);
     if (!h)
         return NULL;
-    h->stream = (struct stream){.ask = https_ask, .cancel = https_cancel, .free = https_free};
-    h->env = *env;
+    stream_init(&h->stream, &methods, env);
     h->refused = o->refused;
     h->path = strdup(o->path);
-    idle_init(&h->idle);
     link_init(&h->leaving);
-    link_init(&h->failing);
     if (h->path && set_authority(h, o->host))
         return &h->stream;
     https_free(&h->stream);

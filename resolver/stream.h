@@ -2,11 +2,9 @@
 /* Queries over a persistent connection to a server, whichever protocol it speaks: tcp.h (DNS over TCP and
  * TLS) and https.h make one.
  *
- * The connection opens with the first query and closes when it has been idle for as long as the server bears
- * (idle.h). Answers come in any order. When an open connection dies, each query under way is sent once more
- * over a fresh one; the second time, or if no connection comes about, it fails. A connection that owes an
- * answer and stays silent is taken for dead after 3 s, however many queries are added meanwhile; and as soon
- * as a hedge would be sent if not even the arrival of what it was sent is confirmed. */
+ * The connection opens with the first query and closes when it has been quiet for too long (quiet.h). Answers
+ * come in any order. When an open connection dies, each query under way is sent once more over a fresh one;
+ * the second time, or if no connection comes about, it fails. */
 #ifndef POLYNYA_RESOLVER_STREAM_H
 #define POLYNYA_RESOLVER_STREAM_H
 
@@ -14,14 +12,12 @@
 
 #include "data/base/link.h"
 #include "resolver/asked.h"
+#include "resolver/idle.h"
 #include "resolver/net/dial.h"
 
 enum {
     STREAM_UNDER_WAY_MAX = 1000,    /* queries of one server; with more it is not asked */
     STREAM_UNSENT_MAX = 512 * 1024, /* bytes waiting to be sent, the same */
-    STREAM_SILENCE = 3000,          /* ms */
-    STREAM_DOUBT = 400,             /* ms of silence until it is looked whether anything arrives, ... */
-    STREAM_LOOK = 100,              /* ... and between looks */
     STREAM_REFRAIN = 1000           /* ms without another try after the server was not whom we expect */
 };
 
@@ -45,27 +41,6 @@ struct stream_query {
     void (*failed)(struct stream_query *q);
 };
 
-/* How long a connection that owes an answer has been silent. */
-struct silence {
-    unsigned looks;
-};
-
-/* It begins, or a byte came: when to look, in ms. */
-static inline unsigned silence_begin(struct silence *s)
-{
-    s->looks = 0;
-    return STREAM_DOUBT;
-}
-
-/* That time is over. 0: the connection is to be taken for dead; else when to look again. */
-static inline unsigned silence_look(struct silence *s, const struct dial *d)
-{
-    if (STREAM_DOUBT + s->looks * STREAM_LOOK >= STREAM_SILENCE || dial_unconfirmed(d))
-        return 0;
-    s->looks++;
-    return STREAM_LOOK;
-}
-
 /* What a connection is made of. */
 struct stream_env {
     struct ev_loop *loop;
@@ -76,32 +51,55 @@ struct stream_env {
     void *self;
 };
 
-struct stream {
+/* What its protocol does. */
+struct stream_methods {
     bool (*ask)(struct stream *s, struct stream_query *q);
     void (*cancel)(struct stream_query *q);
     void (*free)(struct stream *s);
+};
+
+/* What the protocols have in common. */
+struct stream {
+    const struct stream_methods *is;
+    struct stream_env env;
+    struct idle idle;
+    struct link failing;   /* queries about to be told that they failed */
+    int64_t refrain_until; /* monotonic ms */
 };
 
 /* Sends the query, connecting first if need be. False if it cannot (limits, memory, no route): no callback
  * follows. Never calls a callback itself. */
 static inline bool stream_ask(struct stream *s, struct stream_query *q)
 {
-    return s->ask(s, q);
+    return s->is->ask(s, q);
 }
 
 /* Forgets the query, its late answer will be ignored. Harmless if it is not under way. */
 static inline void stream_cancel(struct stream_query *q)
 {
     if (q->stream)
-        q->stream->cancel(q);
+        q->stream->is->cancel(q);
 }
 
 /* All queries must have been cancelled. */
 static inline void stream_free(struct stream **s)
 {
     if (*s)
-        (*s)->free(*s);
+        (*s)->is->free(*s);
     *s = NULL;
 }
+
+/* --- for the protocols --- */
+
+/* Copies env. */
+void stream_init(struct stream *s, const struct stream_methods *is, const struct stream_env *env);
+/* False as long as another try is not to be made. */
+bool stream_may_dial(const struct stream *s);
+/* No connection came about. */
+void stream_not_opened(struct stream *s, enum dial_end why);
+/* The query, which has left its connection, fails with the next stream_fail_all. */
+void stream_give_up(struct stream *s, struct stream_query *q);
+/* Callbacks may cancel other queries that are about to fail, and ask anew. */
+void stream_fail_all(struct stream *s);
 
 #endif

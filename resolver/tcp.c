@@ -7,27 +7,18 @@
 
 #include <stdlib.h>
 
-#include "data/base/clock.h"
 #include "data/base/metric.h"
 #include "data/dns/edns.h"
 #include "resolver/flight.h"
-#include "resolver/idle.h"
+#include "resolver/quiet.h"
 
 enum { FRAME_HEAD = 2, IN_SIZE = FRAME_HEAD + DNS_MSG_MAX, OUT_FIRST = 4096, READS_PER_TURN = 4 };
 
 struct tcp {
     struct stream stream; /* first: a stream is cast back */
-    struct stream_env env;
     struct dial dial;
-    struct ev_timer timer; /* silence while an answer is owed, else idleness */
-    struct idle idle;
-    struct silence silence;
-    bool owed;             /* bytes were asked for and none came since; outlives the cancelling of queries */
-    int64_t heard_at;      /* monotonic ms of the latest byte; 0 before the first of a connection */
-    int64_t rest;          /* ms it had been idle before the answer owed was asked for; 0 once a byte came */
-    int64_t refrain_until; /* monotonic ms */
+    struct quiet quiet;
     struct flight flight;
-    struct link failing; /* queries about to be told that they failed */
     uint8_t *in;
     size_t in_len;
     uint8_t *out;
@@ -39,38 +30,24 @@ static struct tcp *tcp_of(struct stream *s)
     return (struct tcp *)s;
 }
 
-static void wait_for(struct tcp *t, unsigned ms)
-{
-    t->timer.repeat = (double)(ms ? ms : 1) / 1000;
-    ev_timer_again(t->env.loop, &t->timer);
-}
-
-static void set_timer(struct tcp *t, bool owed)
-{
-    t->owed = owed;
-    wait_for(t, owed ? silence_begin(&t->silence) : idle_limit(&t->idle));
-}
-
 static void disconnect(struct tcp *t)
 {
     dial_close(&t->dial);
-    ev_timer_stop(t->env.loop, &t->timer);
+    quiet_stop(&t->quiet);
     free(t->in);
     free(t->out);
     t->in = t->out = NULL;
     t->in_len = t->out_len = t->out_cap = 0;
-    t->heard_at = t->rest = 0;
-    t->owed = false;
 }
 
 static bool start_connect(struct tcp *t)
 {
-    if (clock_mono_ms() < t->refrain_until)
+    if (!stream_may_dial(&t->stream))
         return false;
     t->in = malloc(IN_SIZE);
     t->out = malloc(OUT_FIRST);
     t->out_cap = OUT_FIRST;
-    if (t->in && t->out && dial_open(&t->dial, t->env.server))
+    if (t->in && t->out && dial_open(&t->dial, t->stream.env.server))
         return true;
     disconnect(t);
     return false;
@@ -90,18 +67,10 @@ static uint8_t *reserve_out(struct tcp *t, size_t n)
     return t->out + t->out_len;
 }
 
-static void begin_owing(struct tcp *t)
-{
-    if (t->owed)
-        return;
-    t->rest = t->heard_at ? clock_mono_ms() - t->heard_at : 0;
-    set_timer(t, true);
-}
-
 /* q has its ID. False: the queue is full. */
 static bool enqueue(struct tcp *t, struct stream_query *q)
 {
-    bool tls = t->env.peer != NULL;
+    bool tls = t->stream.env.peer != NULL;
     struct asked_form form = {
         .id = q->id, .edns = q->edns, .keepalive = tls, .block = tls ? EDNS_BLOCK_QUERY : 0};
     uint8_t *frame = reserve_out(t, FRAME_HEAD + ASKED_MAX);
@@ -113,20 +82,9 @@ static bool enqueue(struct tcp *t, struct stream_query *q)
     q->stream = &t->stream;
     flight_add(&t->flight, q);
     metric_count(tls ? METRIC_UPSTREAM_QUERIES_TLS : METRIC_UPSTREAM_QUERIES_TCP);
-    begin_owing(t);
+    quiet_owe(&t->quiet);
     dial_want_write(&t->dial, true);
     return true;
-}
-
-/* Callbacks may cancel other queries of the list, and ask anew. */
-static void fail_all(struct tcp *t)
-{
-    while (!link_empty(&t->failing)) {
-        struct stream_query *q = holder_of(t->failing.next, struct stream_query, ring);
-        link_remove(&q->ring);
-        q->stream = NULL;
-        q->failed(q);
-    }
 }
 
 static void resend_or_fail(struct tcp *t, struct stream_query *q, bool again)
@@ -135,7 +93,7 @@ static void resend_or_fail(struct tcp *t, struct stream_query *q, bool again)
     bool resend = again && !q->resent && (t->dial.state != DIAL_SHUT || start_connect(t));
     q->resent = q->cold = true;
     if (!resend || !enqueue(t, q))
-        link_append(&t->failing, &q->ring);
+        stream_give_up(&t->stream, q);
 }
 
 /* The connection is over. again: it once worked, so what is under way gets another. */
@@ -146,15 +104,7 @@ static void break_off(struct tcp *t, bool again)
     link_move_all(&t->flight.queries, &old);
     while (!link_empty(&old))
         resend_or_fail(t, holder_of(old.next, struct stream_query, ring), again);
-    fail_all(t);
-}
-
-/* The server closed it: because it had been idle for too long, if it was idle at all. */
-static void learn_idle(struct tcp *t)
-{
-    int64_t waited = t->owed ? t->rest : t->heard_at ? clock_mono_ms() - t->heard_at : 0;
-    if (waited >= IDLE_LEAST)
-        idle_cut(&t->idle, waited);
+    stream_fail_all(&t->stream);
 }
 
 static bool is_over(enum tls_status s)
@@ -179,8 +129,8 @@ static void deliver(struct tcp *t, uint8_t *message, size_t len)
 {
     struct stream_query *q = len >= DNS_HEADER ? flight_find(&t->flight, get_u16(message)) : NULL;
     uint16_t tenths;
-    if (t->env.peer && q && asked_keepalive(bytes_of(message, len), &tenths))
-        idle_told(&t->idle, tenths);
+    if (t->stream.env.peer && q && asked_keepalive(bytes_of(message, len), &tenths))
+        idle_told(&t->stream.idle, tenths);
     if (q)
         q->reply(q, message, len);
     else if (len < DNS_HEADER)
@@ -212,10 +162,9 @@ static enum tls_status read_in(struct tcp *t)
         if (s != TLS_DONE)
             break;
         t->in_len += n;
-        t->heard_at = clock_mono_ms();
+        quiet_heard(&t->quiet);
         take_frames(t);
-        set_timer(t, t->flight.count > 0);
-        t->rest = 0;
+        quiet_go_on(&t->quiet, t->flight.count > 0);
     }
     return s;
 }
@@ -226,7 +175,7 @@ static void on_ready(struct dial *d)
     enum tls_status wrote = write_out(t);
     enum tls_status got = is_over(wrote) ? wrote : read_in(t);
     if (is_over(got)) {
-        learn_idle(t);
+        quiet_cut(&t->quiet);
         break_off(t, true);
         return;
     }
@@ -238,28 +187,16 @@ static void on_ready(struct dial *d)
 static void on_failed(struct dial *d, enum dial_end why)
 {
     struct tcp *t = holder_of(d, struct tcp, dial);
-    if (dial_end_is_tls(why))
-        t->refrain_until = clock_mono_ms() + STREAM_REFRAIN;
-    t->env.failed(t->env.self, why);
+    stream_not_opened(&t->stream, why);
     break_off(t, false);
 }
 
-static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+static void on_over(struct quiet *q)
 {
-    (void)loop, (void)events;
-    struct tcp *t = holder_of(timer, struct tcp, timer);
+    struct tcp *t = holder_of(q, struct tcp, quiet);
     bool open = t->dial.state == DIAL_OPEN;
-    unsigned more = t->owed ? silence_look(&t->silence, &t->dial) : 0;
-    if (more) {
-        wait_for(t, more);
-        return;
-    }
-    if (open && !t->owed)
-        idle_lived(&t->idle);
-    if (open && t->owed)
-        idle_forgotten(&t->idle, t->rest);
     if (!open)
-        t->env.failed(t->env.self, DIAL_END_STALLED);
+        stream_not_opened(&t->stream, DIAL_END_STALLED);
     break_off(t, open);
 }
 
@@ -286,18 +223,17 @@ static void tcp_free(struct stream *s)
     free(s);
 }
 
+static const struct stream_methods methods = {tcp_ask, tcp_cancel, tcp_free};
+
 struct stream *tcp_new(const struct stream_env *env)
 {
     struct tcp *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    t->stream = (struct stream){.ask = tcp_ask, .cancel = tcp_cancel, .free = tcp_free};
-    t->env = *env;
+    stream_init(&t->stream, &methods, env);
     t->dial = (struct dial){.loop = env->loop, .peer = env->peer, .ready = on_ready, .failed = on_failed};
     dial_init(&t->dial);
-    idle_init(&t->idle);
-    ev_init(&t->timer, on_timer);
+    quiet_init(&t->quiet, &t->dial, &t->stream.idle, on_over);
     flight_init(&t->flight);
-    link_init(&t->failing);
     return &t->stream;
 }

@@ -21,21 +21,25 @@ static bool open_reply(struct cut *c, const struct ask *a, struct outcome *out)
     return true;
 }
 
+static void charge(struct cut *c, const struct link_verdict *v)
+{
+    budget_charge(&c->cost, &v->cost);
+    c->ttl = v->ttl_max < c->ttl ? v->ttl_max : c->ttl;
+}
+
 bool cut_take_ds(struct cut *c, struct outcome *out)
 {
     static const enum zone_state states[] = {
         [DS_NO_CUT] = ZONE_NO_CUT, [DS_INSECURE] = ZONE_INSECURE, [DS_BOGUS] = ZONE_BOGUS};
-    enum reason why;
-    struct budget cost;
+    struct link_verdict verdict;
     struct chain *chain = c->chain;
     if (!open_reply(c, &c->ds, out))
         return true;
-    enum ds_outcome ds =
-        judge_ds(chain->o.bench, &c->name, c->above, chain_now(chain), &c->list, &c->ttl, &why, &cost);
-    budget_charge(&c->cost, &cost);
+    enum ds_outcome ds = judge_ds(chain->o.bench, &c->name, c->above, chain_now(chain), &c->list, &verdict);
+    charge(c, &verdict);
     c->ds_found = ds == DS_FOUND && ds_usable(&c->list);
     /* DS of kinds that nobody here knows: as good as none (RFC 4035 5.2). */
-    *out = (struct outcome){.state = ds == DS_FOUND ? ZONE_INSECURE : states[ds], .why = why};
+    *out = (struct outcome){.state = ds == DS_FOUND ? ZONE_INSECURE : states[ds], .why = verdict.why};
     return !c->ds_found;
 }
 
@@ -72,19 +76,17 @@ void cut_take_keys(struct cut *c, struct outcome *out)
 {
     struct chain *chain = c->chain;
     struct bytes trusted[VERIFY_DS_MAX];
-    struct budget cost;
-    enum reason why;
-    bool only_the_time;
+    struct link_verdict verdict;
     if (!open_reply(c, &c->keys, out))
         return;
     unsigned count = c->anchored ? trusted_of(c, trusted, VERIFY_DS_MAX) : 0;
-    struct zone *z = judge_keys(chain->o.bench, &c->name, &c->list, trusted, count, chain_now(chain), &c->ttl,
-                                &why, &only_the_time, &cost);
-    budget_charge(&c->cost, &cost);
+    struct trust trust = {&c->list, trusted, count};
+    struct zone *z = judge_keys(chain->o.bench, &c->name, &trust, chain_now(chain), &verdict);
+    charge(c, &verdict);
     if (c->anchored)
-        note_clock(chain, !z && only_the_time);
+        note_clock(chain, !z && verdict.only_the_time);
     if (c->anchored && !z)
-        log_warn("dnssec.anchor", "why=\"%s\"", reason_row(why)->text);
+        log_warn("dnssec.anchor", "why=\"%s\"", reason_row(verdict.why)->text);
     c->ttl = c->ttl ? c->ttl : 1;
-    *out = (struct outcome){.zone = z, .state = ZONE_BOGUS, .why = why};
+    *out = (struct outcome){.zone = z, .state = ZONE_BOGUS, .why = verdict.why};
 }

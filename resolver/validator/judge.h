@@ -61,18 +61,28 @@ struct ds_list {
     } ds[VERIFY_DS_MAX];
 };
 
+/* How a link of the chain of trust was judged. */
+struct link_verdict {
+    enum reason why;
+    bool only_the_time; /* nothing but the signature's time was wrong with the keys */
+    uint32_t ttl_max;   /* seconds; UINT32_MAX: no bound */
+    struct budget cost;
+};
+
 enum ds_outcome { DS_FOUND, DS_NO_CUT, DS_INSECURE, DS_BOGUS };
-/* Judges the answer in bench->sets to a question for name's DS, asked in the zone `above`. *why is set for
- * DS_BOGUS, *ttl (seconds, may only shrink) and *cost for all. */
+/* Judges the answer in bench->sets to a question for name's DS, asked in the zone `above`. */
 enum ds_outcome judge_ds(struct bench *b, const struct dns_name *name, struct zone *above, uint32_t now,
-                         struct ds_list *out, uint32_t *ttl, enum reason *why, struct budget *cost);
+                         struct ds_list *out, struct link_verdict *verdict);
 /* Whether the DS name an algorithm and a digest that we know: if none does, the zone is insecure. */
 bool ds_usable(const struct ds_list *list);
-/* Judges the answer in bench->sets to a question for name's DNSKEY by its DS, or if there are none, by the
- * keys in `trusted` (whole RDATA). A zone with keys; else NULL, and *why; *only_the_time says that nothing
- * but the signature's time was wrong. */
-struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct ds_list *list,
-                        const struct bytes *trusted, unsigned trusted_count, uint32_t now, uint32_t *ttl,
-                        enum reason *why, bool *only_the_time, struct budget *cost);
+/* By what a zone's keys are trusted: its DS, keys as such, or both. */
+struct trust {
+    const struct ds_list *ds;
+    const struct bytes *keys; /* whole RDATA */
+    unsigned key_count;
+};
+/* Judges the answer in bench->sets to a question for name's DNSKEY. A zone with keys; else NULL. */
+struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct trust *trust, uint32_t now,
+                        struct link_verdict *verdict);
 
 #endif

@@ -43,22 +43,22 @@ static const struct rrset *find_alias(const struct rrsets *sets, const struct dn
 }
 
 enum ds_outcome judge_ds(struct bench *b, const struct dns_name *name, struct zone *above, uint32_t now,
-                         struct ds_list *out, uint32_t *ttl, enum reason *why, struct budget *cost)
+                         struct ds_list *out, struct link_verdict *verdict)
 {
     struct judge j = judge_begin(b, now);
     struct verified v;
     const struct rrset *set = rrsets_find(&b->sets, DNS_ANSWER, name, DNS_DS);
     const struct rrset *alias = set ? NULL : find_alias(&b->sets, name);
     enum ds_outcome outcome = set ? DS_FOUND : DS_NO_CUT;
-    *why = REASON_OK;
+    *verdict = (struct link_verdict){.why = REASON_OK};
     if (set || alias) {
-        *why = judge_set_signed(&j, above, set ? set : alias, &v);
-        outcome = *why == REASON_OK ? outcome : DS_BOGUS;
+        verdict->why = judge_set_signed(&j, above, set ? set : alias, &v);
+        outcome = verdict->why == REASON_OK ? outcome : DS_BOGUS;
     } else {
-        outcome = ds_absent(&j, name, above, why);
+        outcome = ds_absent(&j, name, above, &verdict->why);
     }
-    *ttl = j.verdict.ttl_max < *ttl ? j.verdict.ttl_max : *ttl;
-    *cost = j.verdict.budget;
+    verdict->ttl_max = j.verdict.ttl_max;
+    verdict->cost = j.verdict.budget;
     if (outcome == DS_FOUND)
         copy_ds(&b->sets, set, out);
     return outcome;
@@ -91,16 +91,16 @@ static bool counts(const struct ds_list *list, unsigned i)
 }
 
 static bool key_is_trusted(struct bench *b, const struct dns_name *name, const struct key *k,
-                           const struct ds_list *list, const struct bytes *trusted, unsigned trusted_count)
+                           const struct trust *trust)
 {
     if (!(k->flags & KEY_ZONE) || k->flags & KEY_REVOKED || k->protocol != 3 || !key_supported(k->algorithm))
         return false;
-    for (unsigned i = 0; i < trusted_count; i++)
-        if (bytes_equal(trusted[i], k->rdata))
+    for (unsigned i = 0; i < trust->key_count; i++)
+        if (bytes_equal(trust->keys[i], k->rdata))
             return true;
-    for (unsigned i = 0; i < list->count; i++)
-        if (counts(list, i) &&
-            key_matches_ds(&b->verifier.crypto, k, name, bytes_of(list->ds[i].data, list->ds[i].len)))
+    for (unsigned i = 0; i < trust->ds->count; i++)
+        if (counts(trust->ds, i) && key_matches_ds(&b->verifier.crypto, k, name,
+                                                   bytes_of(trust->ds->ds[i].data, trust->ds->ds[i].len)))
             return true;
     return false;
 }
@@ -115,15 +115,14 @@ static unsigned list_keys(const struct rrsets *sets, const struct rrset *set, st
 
 /* Checks the DNSKEY RRset with those of its keys that are trusted; what was wrong. */
 static enum reason check_keys(struct judge *j, const struct rrset *set, const struct zone *z,
-                              const struct ds_list *list, const struct bytes *trusted, unsigned trusted_count,
-                              struct verified *v)
+                              const struct trust *trust, struct verified *v)
 {
     struct key entry[VERIFY_KEYS_MAX];
     unsigned n = 0;
     bool flagless = false;
     for (unsigned i = 0; i < z->key_count; i++) {
         flagless |= !(z->key[i].flags & KEY_ZONE);
-        if (key_is_trusted(j->b, &z->name, &z->key[i], list, trusted, trusted_count))
+        if (key_is_trusted(j->b, &z->name, &z->key[i], trust))
             (void)key_init(&entry[n++], z->key[i].rdata);
     }
     enum reason why =
@@ -135,27 +134,20 @@ static enum reason check_keys(struct judge *j, const struct rrset *set, const st
     return why;
 }
 
-struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct ds_list *list,
-                        const struct bytes *trusted, unsigned trusted_count, uint32_t now, uint32_t *ttl,
-                        enum reason *why, bool *only_the_time, struct budget *cost)
+struct zone *judge_keys(struct bench *b, const struct dns_name *name, const struct trust *trust, uint32_t now,
+                        struct link_verdict *verdict)
 {
     struct judge j = judge_begin(b, now);
     struct bytes keys[VERIFY_KEYS_MAX];
     struct verified v = {0};
     const struct rrset *set = rrsets_find(&b->sets, DNS_ANSWER, name, DNS_DNSKEY);
-    *only_the_time = false;
-    *cost = j.verdict.budget;
-    *why = REASON_DNSSEC_NO_KEY;
+    *verdict = (struct link_verdict){REASON_DNSSEC_NO_KEY, .ttl_max = UINT32_MAX, .cost = j.verdict.budget};
     if (!set)
         return NULL;
     struct zone *z = zone_new(ZONE_KEYS, name, keys, list_keys(&b->sets, set, keys));
-    *why = REASON_NO_MEMORY;
-    if (z)
-        *why = check_keys(&j, set, z, list, trusted, trusted_count, &v);
-    *only_the_time = v.only_the_time;
-    *cost = j.verdict.budget;
-    *ttl = v.ttl_max < *ttl ? v.ttl_max : *ttl;
-    if (*why == REASON_OK)
+    enum reason why = z ? check_keys(&j, set, z, trust, &v) : REASON_NO_MEMORY;
+    *verdict = (struct link_verdict){why, v.only_the_time, v.ttl_max, j.verdict.budget};
+    if (why == REASON_OK)
         return z;
     zone_release(z);
     return NULL;

@@ -118,12 +118,11 @@ static struct zone *validate(const struct update *u, const struct rrset *set, ui
 {
     struct bytes trusted[VERIFY_KEYS_MAX];
     struct ds_list none = {0};
-    struct budget cost;
-    enum reason why;
-    bool only_the_time;
-    unsigned n = list_trusted(u, set, trusted);
-    return judge_keys(u->bench, u->zone, &none, trusted, n, (uint32_t)u->now, ttl, &why, &only_the_time,
-                      &cost);
+    struct trust trust = {&none, trusted, list_trusted(u, set, trusted)};
+    struct link_verdict verdict;
+    struct zone *z = judge_keys(u->bench, u->zone, &trust, (uint32_t)u->now, &verdict);
+    *ttl = verdict.ttl_max < *ttl ? verdict.ttl_max : *ttl;
+    return z;
 }
 
 static unsigned pending(const struct update *u)
