@@ -40,7 +40,7 @@ bool dial_end_is_tls(enum dial_end why)
     return why >= DIAL_END_NAME && why <= DIAL_END_HANDSHAKE;
 }
 
-static void watch(struct dial *d, int events)
+static void wait_for(struct dial *d, int events)
 {
     if (ev_is_active(&d->io) && (d->io.events & (EV_READ | EV_WRITE)) == events)
         return;
@@ -58,7 +58,7 @@ static void fail(struct dial *d, enum dial_end why)
 static void opened(struct dial *d)
 {
     d->state = DIAL_OPEN;
-    watch(d, EV_READ | (d->writing ? EV_WRITE : 0));
+    wait_for(d, EV_READ | (d->writing ? EV_WRITE : 0));
     d->ready(d);
 }
 
@@ -66,7 +66,7 @@ static void shake(struct dial *d)
 {
     enum tls_status s = tls_handshake(d->tls);
     if (s == TLS_WANT_READ || s == TLS_WANT_WRITE) {
-        watch(d, s == TLS_WANT_READ ? EV_READ : EV_WRITE);
+        wait_for(d, s == TLS_WANT_READ ? EV_READ : EV_WRITE);
         return;
     }
     enum tls_fault fault = tls_fault(d->tls);
@@ -171,7 +171,7 @@ void dial_want_write(struct dial *d, bool want)
 {
     d->writing = want;
     if (d->state == DIAL_OPEN)
-        watch(d, EV_READ | (want ? EV_WRITE : 0));
+        wait_for(d, EV_READ | (want ? EV_WRITE : 0));
 }
 
 /* The kernel repeats after 200 ms at least and more than the round trip, so this knows long ways by itself. A
