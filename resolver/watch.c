@@ -41,12 +41,15 @@ struct watch_marks watch_look(const struct conf *conf)
     return m;
 }
 
+/* Files come, go, and are written over. */
+enum { CHANGES = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM };
+
 /* False if it cannot be watched, as where there is none. Twice is as good as once. */
 static bool watch_folder_of(struct watch *w, const char *path)
 {
     char copy[PATH_MAX];
     return snprintf(copy, sizeof copy, "%s", path) < PATH_MAX &&
-           inotify_add_watch(w->fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB) >= 0;
+           inotify_add_watch(w->fd, dirname(copy), CHANGES) >= 0;
 }
 
 /* The prober makes this folder, at the first start after we wanted to watch it: tried again with every look,

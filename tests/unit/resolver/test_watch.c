@@ -124,6 +124,21 @@ static void a_database_counts_by_itself(void **state)
     assert_int_equal(watch_changed(&watch, &conf, 51000), WATCH_GEOIP | WATCH_CERTIFICATES);
 }
 
+/* A database that is gone is worth a word as soon as one that is broken. */
+static void a_file_that_goes_counts(void **state)
+{
+    (void)state;
+    put(geoip, "x");
+    wait_event(52000);
+    assert_int_equal(watch_changed(&watch, &conf, 53000), WATCH_GEOIP);
+    assert_int_equal(unlink(geoip), 0);
+    wait_event(54000);
+    assert_int_equal(watch_changed(&watch, &conf, 55000), WATCH_GEOIP);
+    assert_int_equal(rename(key, other), 0);
+    wait_event(56000);
+    assert_int_equal(watch_changed(&watch, &conf, 57000), WATCH_CERTIFICATES);
+}
+
 /* At the first start the prober has yet to make its folder, and takes its time to learn the keys. */
 static void anchors_count_in_a_folder_that_comes_later(void **state)
 {
@@ -152,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_rename_counts),
         cmocka_unit_test(a_neighbour_does_not),
         cmocka_unit_test(a_database_counts_by_itself),
+        cmocka_unit_test(a_file_that_goes_counts),
         cmocka_unit_test(anchors_count_in_a_folder_that_comes_later),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
