@@ -47,7 +47,8 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libldns-dev libnghttp2-dev libssl-de
 RUN_DEPS   := openssl curl
 TEST_DEPS  := $(RUN_DEPS) libcmocka-dev dns-root-data python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
               python3-dnspython python3-h2 python3-yaml python3-cryptography knot knot-dnsutils nsd bind9 unbound knot-resolver \
-              nghttp2-client minisign haproxy nginx-light stubby clang-format mandoc binutils procps iproute2
+              nghttp2-client minisign haproxy nginx-light stubby clang-format mandoc binutils procps iproute2 \
+              libsystemd-shared
 BENCH_DEPS := $(TEST_DEPS) nghttp2-server dnsdist
 MEMCHECK_DEPS := $(TEST_DEPS) valgrind
 FUZZ_DEPS  := clang llvm libclang-rt-14-dev
@@ -65,16 +66,30 @@ define need
 	      printf '\043!/bin/sh\nexit 101\n' | $$root tee $(POLICY) >/dev/null && $$root chmod 755 $(POLICY); }; } && \
 	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -qy --no-install-recommends $$missing; }
 endef
+# Installing systemd-resolved would replace /etc/resolv.conf: the program is only taken out of its package, in the
+# version of the library that it needs. Its test, which needs root, is left out where it cannot be had.
+RESOLVED := build/systemd-resolved
+define unpack_resolved
+	@[ "$$(id -u)" != 0 ] || [ -e $(RESOLVED) ] || { mkdir -p build && cd build && \
+	    version=$$(dpkg-query -W -f '$${Version}\n' libsystemd-shared | head -n 1) && \
+	    get() { apt-get download -q -o APT::Sandbox::User=root systemd-resolved=$$version; } && \
+	    { get || { apt-get update -q && get; }; } && \
+	    dpkg-deb --fsys-tarfile systemd-resolved_*.deb | tar -xO ./lib/systemd/systemd-resolved >new-resolved && \
+	    rm systemd-resolved_*.deb && chmod 755 new-resolved && mv new-resolved $(abspath $(RESOLVED)); \
+	} || echo "systemd-resolved cannot be had; its test is left out"
+endef
 build-deps:
 	$(call need,$(BUILD_DEPS))
 run-deps:
 	$(call need,$(RUN_DEPS))
 test-deps:
 	$(call need,$(TEST_DEPS))
+	$(unpack_resolved)
 bench-deps:
 	$(call need,$(BENCH_DEPS))
 memcheck-deps:
 	$(call need,$(MEMCHECK_DEPS))
+	$(unpack_resolved)
 fuzz-deps:
 	$(call need,$(FUZZ_DEPS))
 

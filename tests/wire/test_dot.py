@@ -13,22 +13,13 @@ import dns.rcode
 import pytest
 
 from lib import attack, attacks, doh, tools
-from lib.dot import Dot, frame
+from lib.dot import Dot, dot_port, frame, listen
 from lib.good import unharmed
 from lib.lists import Publisher
-from lib.ports import free_port
 from lib.process import PATIENCE, alive, wait_until
 from lib.upstream import Gate, answer, big, delay, hold
 
 KEEPALIVE = 11
-
-
-def listen(*protocols):
-    return {"listen": [{"address": f"127.0.0.1:{free_port()}", "protocol": p} for p in protocols]}
-
-
-def dot_port(daemon):
-    return next(int(l["address"].rsplit(":", 1)[1]) for l in daemon.config["listen"] if l["protocol"] == "tls")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients of DNS over TLS that people use: stubby as it is, and Android's Private DNS as far as its code tells.
-
-systemd-resolved is not among them: its Debian package takes over the machine's own name resolution when installed.
-"""
+systemd-resolved has test_resolved.py."""
 import socket
 import ssl
 
@@ -12,23 +10,15 @@ import dns.rcode
 import pytest
 
 from lib import doh, tools
-from lib.dot import Dot, context
+from lib.dot import Dot, context, dot_port, listen
 from lib.ports import free_port
 from lib.process import PATIENCE, Program, wait_until
 from lib.upstream import big, nxdomain
 
 
-def dot_port(daemon):
-    return int(next(l["address"].rsplit(":", 1)[1] for l in daemon.config["listen"] if l["protocol"] == "tls"))
-
-
-def listen():
-    return {"listen": [{"address": f"127.0.0.1:{free_port()}", "protocol": p} for p in ("https", "tls")]}
-
-
 @pytest.fixture(scope="module")
 def shared(shared_factory, module_upstream):
-    return shared_factory(module_upstream, **listen())
+    return shared_factory(module_upstream, **listen("https", "tls"))
 
 
 # --- stubby
@@ -118,7 +108,7 @@ def test_stubby_keeps_its_connection_and_asks_many_at_once(shared, stubby):
 
 def test_stubby_comes_back_after_idleness_and_reload(make_polynya, make_stubby, upstream):
     """The idle time that it is told (RFC 7828), and the notice of a reload, cost no question."""
-    daemon = make_polynya(upstream, limits={"idle-timeout": "300ms"}, **listen())
+    daemon = make_polynya(upstream, limits={"idle-timeout": "300ms"}, **listen("https", "tls"))
     stubby = make_stubby(dot_port(daemon))
     for n in range(3):
         assert addresses(stubby.ask(doh.question(f"idle{n}.example")))

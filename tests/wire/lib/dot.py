@@ -7,7 +7,17 @@ import struct
 import dns.message
 
 from . import doh
+from .ports import free_port
 from .process import PATIENCE
+
+
+def listen(*protocols):
+    """Changes of a daemon's config."""
+    return {"listen": [{"address": f"127.0.0.1:{free_port()}", "protocol": p} for p in protocols]}
+
+
+def dot_port(daemon):
+    return next(int(l["address"].rsplit(":", 1)[1]) for l in daemon.config["listen"] if l["protocol"] == "tls")
 
 
 def frame(message):
