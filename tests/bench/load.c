@@ -9,7 +9,7 @@
  * then says so, waits for a line of input, and closes
  *
  * Over HTTP/2 with as much of it as a client needs; certificates are not checked. Prints one JSON object a
- * line; all answers must be 200. */
+ * line; all answers must be 200, and none SERVFAIL. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STREAMS_MAX = 128, OPEN_MAX = 100, OUT_MAX = 1 << 16, IN_MAX = 1 << 16, EVENTS = 256 };
+enum { STREAMS_MAX = 128, OPEN_MAX = 100, OUT_MAX = 1 << 16, IN_MAX = 1 << 16, EVENTS = 256, SERVFAIL = 2 };
 
 struct client {
     SSL *ssl;
@@ -36,7 +36,7 @@ struct client {
     struct {
         unsigned id;
         double due;
-        bool good;
+        bool good, begun;
     } stream[STREAMS_MAX];
     uint8_t out[OUT_MAX];
     size_t out_len;
@@ -178,7 +178,7 @@ static void ask(struct client *c, unsigned long number, double due)
     c->next += 2;
     c->stream[i].id = id;
     c->stream[i].due = due;
-    c->stream[i].good = false;
+    c->stream[i].good = c->stream[i].begun = false;
     c->open++;
     asked++;
     put_frame(c, 1, 5, id, head, fields(head, path, id == 1));
@@ -235,6 +235,18 @@ static void take_headers(struct client *c, unsigned id, const uint8_t *block, si
             c->stream[i].good = ok || (n > at && block[at] >= 0xbe);
 }
 
+/* A server that fails says so with 200 all the same. */
+static void take_data(struct client *c, unsigned id, const uint8_t *data, size_t n)
+{
+    for (unsigned i = 0; i < STREAMS_MAX; i++) {
+        if (c->stream[i].id != id || c->stream[i].begun || n < 4)
+            continue;
+        c->stream[i].begun = true;
+        if ((data[3] & 15) == SERVFAIL)
+            c->stream[i].good = false;
+    }
+}
+
 static void take_frame(struct client *c, uint8_t type, uint8_t flags, unsigned id, const uint8_t *data,
                        size_t n)
 {
@@ -246,6 +258,8 @@ static void take_frame(struct client *c, uint8_t type, uint8_t flags, unsigned i
         }
     } else if (type == 6 && !(flags & 1)) {
         put_frame(c, 6, 1, 0, data, n);
+    } else if (type == 0) {
+        take_data(c, id, data, n);
     } else if (type == 1) {
         take_headers(c, id, data, n);
     } else if (type == 3) {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The servers that are measured: how each is configured for one worker, started, and found in /proc.
 
-All forward to the same Knot on loopback, validate nothing, ask nobody else, and may cache the whole zone.
+All forward to the same Knot on loopback, ask nobody else, and may cache the whole zone. None validates, but those that
+can do when started with validate=True, by the trust anchor of a signed Knot.
 """
 import json
 import pathlib
@@ -15,6 +16,7 @@ from lib.ports import free_port  # noqa: E402
 from lib.process import Program, descendants_of, wait_until  # noqa: E402
 
 STREAMS, CONNECTIONS = 100, 9_000
+VALIDATED = ("validated misses", "validated denials")
 UNLIMITED = {"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "requests": 0, "connections": CONNECTIONS,
              "connections-per-prefix": CONNECTIONS, "idle-timeout": "5m"}
 
@@ -29,6 +31,9 @@ class Server:
 
     name = None
     package = None
+    trusts = ""         # how the config says, at {dnssec}, that nothing is validated, or everything
+    validates = ""
+    cannot = ()         # columns of the table
 
     def __init__(self, folder, pair, knot, cpu=None, **how):
         self.dir, self.pair, self.knot, self.how = folder, pair, knot, how
@@ -51,9 +56,11 @@ class Server:
         return path
 
     def fill(self, template):
-        return template.format(dir=self.dir, port=self.port, other=self.other_port, chain=self.pair.chain,
-                               key=self.pair.key, knot=self.knot.port, streams=STREAMS, connections=CONNECTIONS,
-                               workers=self.how.get("workers", 1), cache=self.how.get("cache", "256MB"))
+        validate = self.how.get("validate")
+        words = {"dir": self.dir, "port": self.port, "other": self.other_port, "chain": self.pair.chain, "key": self.pair.key,
+                 "knot": self.knot.port, "streams": STREAMS, "connections": CONNECTIONS, "workers": self.how.get("workers", 1),
+                 "cache": self.how.get("cache", "256MB"), "anchors": self.knot.anchors if validate else None}
+        return template.format(dnssec=(self.validates if validate else self.trusts).format(**words), **words)
 
     def processes(self):
         return [self.program.pid, *descendants_of(self.program.pid)]
@@ -83,6 +90,8 @@ class Server:
 
 class Polynya(Server):
     name, package = "polynya", None
+    trusts = 'dnssec: {{mode: "off"}}'
+    validates = 'dnssec: {{mode: validate, anchors: "{anchors}", follow: false}}'
 
     def prepare(self):
         (self.dir / "state").mkdir()
@@ -98,7 +107,7 @@ state-dir: "{dir}/state"
 workers: {workers}
 cache: {{size: {cache}}}
 local-zones: false
-dnssec: {{mode: "off"}}
+{dnssec}
 upstream:
   servers:
     - {{address: "127.0.0.1:{knot}"}}
@@ -107,6 +116,7 @@ upstream:
 
 class Dnsdist(Server):
     name, package = "dnsdist", "dnsdist"
+    cannot = VALIDATED
 
     def prepare(self):
         return ["dnsdist", "--supervised", "--disable-syslog", "-C", self.write("dnsdist.conf", self.fill("""
@@ -122,6 +132,11 @@ getPool(""):setCache(newPacketCache(50000, {{maxTTL=86400}}))
 
 class Kresd(Server):
     name, package = "kresd", "knot-resolver"
+    trusts = "policy.add(policy.all(policy.STUB({{'127.0.0.1@{knot}'}})))"
+    validates = """
+trust_anchors.add_file('{anchors}', true)
+policy.add(policy.all(policy.FORWARD({{'127.0.0.1@{knot}'}})))
+"""
 
     def prepare(self):
         config = self.write("kresd.conf", self.fill("""
@@ -135,13 +150,26 @@ modules.unload('ta_signal_query')
 modules.unload('ta_sentinel')
 modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
-policy.add(policy.all(policy.STUB({{'127.0.0.1@{knot}'}})))
+{dnssec}
 """))
         return ["kresd", "-n", "-c", config, self.dir]
 
 
 class Unbound(Server):
     name, package = "unbound", "unbound"
+    trusts = """
+    module-config: "iterator"
+stub-zone:
+    name: "bench.test."
+    stub-addr: 127.0.0.1@{knot}
+"""
+    validates = """
+    module-config: "validator iterator"
+    trust-anchor-file: "{anchors}"
+stub-zone:
+    name: "."
+    stub-addr: 127.0.0.1@{knot}
+"""
 
     def prepare(self):
         return ["unbound", "-d", "-p", "-c", self.write("unbound.conf", self.fill("""
@@ -165,22 +193,23 @@ server:
     msg-cache-size: 64m
     rrset-cache-size: 64m
     do-not-query-localhost: no
-    module-config: "iterator"
     local-zone: "test." nodefault
     aggressive-nsec: no
     target-fetch-policy: "0 0 0 0 0"
+{dnssec}
 remote-control:
     control-enable: no
-stub-zone:
-    name: "bench.test."
-    stub-addr: 127.0.0.1@{knot}
 """))]
 
 
 class Bind(Server):
     name, package = "bind", "bind9"
+    trusts = "dnssec-validation no;"
+    validates = 'dnssec-validation auto; bindkeys-file "{dir}/keys";'
 
     def prepare(self):
+        if self.how.get("validate"):
+            self.write("keys", 'trust-anchors {{ . static-key {} {} {} "{}"; }};'.format(*self.knot.key))
         config = self.write("named.conf", self.fill("""
 tls local {{ cert-file "{chain}"; key-file "{key}"; }};
 http local {{ endpoints {{ "/dns-query"; }}; listener-clients {connections}; streams-per-connection {streams}; }};
@@ -196,7 +225,7 @@ options {{
     allow-query {{ any; }};
     forwarders {{ 127.0.0.1 port {knot}; }};
     forward only;
-    dnssec-validation no;
+    {dnssec}
     qname-minimization off;
     minimal-responses yes;
     max-cache-size 64m;
@@ -214,6 +243,7 @@ class Nghttpd(Server):
     """The floor: HTTP/2 over TLS by the same library, serving a file as long as the DNS answer."""
 
     name, package = "nghttpd", "nghttp2-server"
+    cannot = ("misses 8x32", *VALIDATED)
     body = b""
 
     def prepare(self):

@@ -98,10 +98,16 @@ log:
   - target: stderr
     any: info
 policy:
-  - id: fast
+  - id: nsec
     algorithm: ecdsap256sha256
     single-type-signing: on
     nsec3: off
+  - id: nsec3
+    algorithm: ecdsap256sha256
+    single-type-signing: on
+    nsec3: on
+    nsec3-iterations: 0
+    nsec3-salt-length: 0
 template:
   - id: default
     storage: "{dir}"
@@ -111,17 +117,17 @@ zone:
 
 
 class Knot:
-    """knotd on a free loopback port; zones maps a zone's name to (text, signed)."""
+    """knotd on a free loopback port; zones maps a zone's name to (text, denial), which is nsec or nsec3 if it is signed."""
 
     def __init__(self, folder, zones=None, host="127.0.0.1"):
-        zones = zones or {"zone.test.": (ZONE, False), "signed.test.": (SIGNED, True)}
+        zones = zones or {"zone.test.": (ZONE, None), "signed.test.": (SIGNED, "nsec")}
         self.dir, self.host, self.port = pathlib.Path(folder), host, free_port(host)
         (self.dir / "db" / "keys").mkdir(parents=True, exist_ok=True)
         config = CONFIG.format(dir=self.dir, host=host, port=self.port)
-        for name, (text, signed) in zones.items():
+        for name, (text, denial) in zones.items():
             (self.dir / f"{name}zone").write_text(text)
             config += f"  - domain: {name}\n    file: {self.dir}/{name}zone\n"
-            config += "    dnssec-signing: on\n    dnssec-policy: fast\n" if signed else ""
+            config += f"    dnssec-signing: on\n    dnssec-policy: {denial}\n" if denial else ""
         (self.dir / "knot.conf").write_text(config)
         self.names = list(zones)
         self.start()
