@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -39,12 +40,12 @@ static const char *const calls[] = {
     "clock_nanosleep", "nanosleep", "gettimeofday", "time",
     /* sockets; their families are below */
     "accept", "accept4", "connect", "bind", "getsockname", "getpeername", "getsockopt", "setsockopt",
-    "shutdown", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg", "socketpair",
+    "shutdown", "recvfrom", "recvmsg", "recvmmsg", "socketpair",
     /* the process itself */
     "exit", "exit_group", "futex", "set_robust_list", "get_robust_list", "rseq", "restart_syscall",
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "getpid", "gettid",
-    "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "getrlimit", "prlimit64", "getrusage",
-    "sched_yield", "sched_getaffinity", "sysinfo", "uname", "tgkill", "prctl"};
+    "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "getrlimit", "getrusage", "sched_yield",
+    "sched_getaffinity", "sysinfo", "uname", "prctl"};
 
 /* A list's signatures are checked on a few threads (parallel.h). libcurl resolves names in a thread, which
  * asks the kernel for our addresses over netlink, and may ask a caching daemon over a unix socket. */
@@ -67,6 +68,37 @@ static bool allow_family(scmp_filter_ctx filter, int family)
                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family)) == 0;
 }
 
+/* Landlock's ports are TCP's: Multipath TCP, SCTP and SMC would go past them. */
+static bool allow_internet(scmp_filter_ctx filter, int family)
+{
+    static const int protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family),
+                             SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocols[i])) != 0)
+            return false;
+    return true;
+}
+
+/* TCP Fast Open connects as it sends, and Landlock has no say in that. */
+static bool allow_sending(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+                            SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmmsg), 1,
+                            SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) == 0;
+}
+
+/* Roles run as one user: nobody signals another (libc aborts by tgkill), or takes its descriptors away. */
+static bool allow_own_process(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0)) == 0;
+}
+
 /* Threads, never processes: clone3 hides its flags in memory, so libc is told to fall back on clone. */
 static bool allow_threads(scmp_filter_ctx filter)
 {
@@ -80,8 +112,9 @@ static bool allow_threads(scmp_filter_ctx filter)
 static bool filter_calls(bool threads)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool ok = filter && allow(filter, calls, sizeof calls / sizeof *calls) && allow_family(filter, AF_INET) &&
-              allow_family(filter, AF_INET6) && (!threads || allow_threads(filter)) &&
+    bool ok = filter && allow(filter, calls, sizeof calls / sizeof *calls) && allow_sending(filter) &&
+              allow_own_process(filter) && allow_internet(filter, AF_INET) &&
+              allow_internet(filter, AF_INET6) && (!threads || allow_threads(filter)) &&
               seccomp_load(filter) == 0;
     if (filter)
         seccomp_release(filter);

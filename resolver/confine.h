@@ -8,9 +8,9 @@
  *   prober     state-dir's prober; reads: /etc, /usr, the to any port            threads (names are resolved
  *              config's files and list folders                                   in one)
  *
- * Nobody executes anything, listens on a new TCP port, traces, mounts, or changes who it is. A kernel without
- * Landlock (before 5.13), or without its TCP rules (before 6.7), leaves that part out, and the log says so.
- * UDP has no such rules. */
+ * Nobody executes anything, listens on a new TCP port, traces or signals others, mounts, or changes who it
+ * is, and TCP and UDP are the only protocols. A kernel without Landlock (before 5.13), or without its TCP
+ * rules (before 6.7), leaves that part out, and the log says so. UDP has no such rules. */
 #ifndef POLYNYA_RESOLVER_CONFINE_H
 #define POLYNYA_RESOLVER_CONFINE_H
 

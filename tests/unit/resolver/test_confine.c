@@ -12,7 +12,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -197,11 +199,16 @@ static int confined_on(const char *name, bool (*confine)(const struct conf *), i
     return confined(confine, try);
 }
 
+static struct sockaddr_in address_of(int fd_of_listener)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = port_of(fd_of_listener)};
+}
+
 static int connect_to(int fd_of_listener)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                            .sin_port = port_of(fd_of_listener)};
+    struct sockaddr_in a = address_of(fd_of_listener);
     return result(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof a));
 }
 
@@ -213,6 +220,36 @@ static int try_upstream(void)
 static int try_other_port(void)
 {
     return connect_to(listening[1]);
+}
+
+/* Ways to a port that Landlock does not see. */
+static int try_multipath(void)
+{
+    return result(socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP));
+}
+
+static int try_sctp(void)
+{
+    return result(socket(AF_INET6, SOCK_STREAM, IPPROTO_SCTP));
+}
+
+static int try_fast_open(void)
+{
+    struct sockaddr_in a = address_of(listening[1]);
+    return result(
+        sendto(socket(AF_INET, SOCK_STREAM, 0), "x", 1, MSG_FASTOPEN, (struct sockaddr *)&a, sizeof a));
+}
+
+static int try_fast_open_messages(void)
+{
+    struct sockaddr_in a = address_of(listening[1]);
+    char byte = 0;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct mmsghdr m = {
+        .msg_hdr = {.msg_name = &a, .msg_namelen = sizeof a, .msg_iov = &data, .msg_iovlen = 1}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int one = result(sendmsg(fd, &m.msg_hdr, MSG_FASTOPEN | MSG_NOSIGNAL));
+    return one == EPERM ? result(sendmmsg(fd, &m, 1, MSG_FASTOPEN | MSG_NOSIGNAL)) : one;
 }
 
 static int try_listen(void)
@@ -230,6 +267,23 @@ static int try_datagram(void)
         return errno;
     a.sin_port = port_of(listening[0]);
     return result(connect(fd, (struct sockaddr *)&a, sizeof a));
+}
+
+/* Of the same user: the test itself. */
+static int try_signal(void)
+{
+    return result(tgkill(getppid(), getppid(), 0));
+}
+
+static int try_signal_self(void)
+{
+    return result(tgkill(getpid(), gettid(), 0));
+}
+
+static int try_limit_others(void)
+{
+    struct rlimit limit;
+    return result(prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit));
 }
 
 static void *nothing(void *argument)
@@ -254,6 +308,9 @@ static void nobody_starts_or_watches_others(void **state)
         assert_int_equal(confined(roles[i], try_trace), EPERM);
         assert_int_equal(confined(roles[i], try_packets), EPERM);
         assert_int_equal(confined(roles[i], try_namespace), EPERM);
+        assert_int_equal(confined(roles[i], try_signal), EPERM);
+        assert_int_equal(confined(roles[i], try_signal_self), 0);
+        assert_int_equal(confined(roles[i], try_limit_others), EPERM);
     }
 }
 
@@ -310,6 +367,10 @@ static void workers_reach_upstreams_alone(void **state)
     assert_int_equal(confined(confine_worker, try_upstream), 0);
     assert_int_equal(confined(confine_worker, try_datagram), 0);
     assert_int_equal(confined(confine_worker, try_unix), EPERM);
+    assert_int_equal(confined(confine_worker, try_multipath), EPERM);
+    assert_int_equal(confined(confine_worker, try_sctp), EPERM);
+    assert_int_equal(confined(confine_worker, try_fast_open), EPERM);
+    assert_int_equal(confined(confine_worker, try_fast_open_messages), EPERM);
     if (landlock_abi < 4)
         return;
     assert_int_equal(confined(confine_worker, try_other_port), EACCES);

@@ -13,10 +13,10 @@ from .process import wait_until
 MARK = "clock-mark.example"   # cached for a day, so that its TTL tells what time it is in a worker
 
 
-def build(folder):
+def build(folder, name="clock"):
     """The library to preload, compiled once a session."""
-    out = pathlib.Path(folder) / "clock.so"
-    source = pathlib.Path(__file__).with_suffix(".c")
+    out = pathlib.Path(folder) / f"{name}.so"
+    source = pathlib.Path(__file__).with_name(f"{name}.c")
     subprocess.run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", out, source, "-ldl"], check=True)
     return out
 
