@@ -178,7 +178,9 @@ static bool read_some(struct conn *c)
             return end_of_input(c);
         if (status != TLS_DONE || !take_input(c, c->set->in, n))
             return false;
-        budget -= n < budget ? n : budget;
+        /* Work is bounded by what came, not by what it said. */
+        size_t came = c->tls ? tls_taken(c->tls) : n;
+        budget -= came < budget ? came : budget;
         c->unread = has_more(c, n, sizeof c->set->in);
         if (!c->unread)
             break;

@@ -33,9 +33,12 @@ enum tls_status { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_ERROR
 struct tls_conn *tls_accept(struct tls_server *s, int fd, enum tls_use use);
 void tls_conn_free(struct tls_conn **c);
 enum tls_status tls_handshake(struct tls_conn *c);
-/* TLS_DONE with *n > 0, or another status with *n = 0. */
+/* TLS_DONE with *n > 0, or another status with *n = 0. A peer that goes on without any data, as by key
+ * updates, is an error. */
 enum tls_status tls_read(struct tls_conn *c, void *buf, size_t cap, size_t *n);
 enum tls_status tls_write(struct tls_conn *c, const void *buf, size_t len, size_t *n);
+/* Bytes that came from the socket since this was asked last: what reading has cost. */
+size_t tls_taken(struct tls_conn *c);
 /* Decrypted bytes that a read would give without the socket. */
 bool tls_pending(const struct tls_conn *c);
 /* Sends close_notify if the state allows; does not wait. */

@@ -9,10 +9,17 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* SSL reads on without coming back for as long as key updates arrive, and does not count them. So bytes that
+ * bring no data are, of which each record may have some; a whole one may be under way. */
+enum { SILENT_MAX = 20 * 1024, SILENT_RECORD = 1024 };
+
 struct tls_conn {
     SSL *ssl;
     int fd;
-    bool drained; /* the socket gave less than was asked for, and what it gave is not used up */
+    size_t taken;  /* bytes read since that was asked last */
+    size_t silent; /* bytes read that have brought no data */
+    bool shaking;  /* a handshake ends by itself */
+    bool drained;  /* the socket gave less than was asked for, and what it gave is not used up */
     bool eof;
     bool failed; /* after a fatal error nothing may be sent */
 };
@@ -27,7 +34,11 @@ static int socket_read(BIO *bio, char *buf, int cap)
         BIO_set_retry_read(bio);
         return -1;
     }
+    if (c->silent > SILENT_MAX && !c->shaking)
+        return -1;
     ssize_t n = recv(c->fd, buf, (size_t)cap, 0);
+    c->taken += n > 0 ? (size_t)n : 0;
+    c->silent += n > 0 ? (size_t)n : 0;
     c->drained = n < cap;
     c->eof = n == 0;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -128,7 +139,10 @@ enum tls_status tls_handshake(struct tls_conn *c)
 {
     ERR_clear_error();
     c->drained = false;
+    c->shaking = true;
     int result = SSL_do_handshake(c->ssl);
+    c->shaking = false;
+    c->silent = 0;
     return result == 1 ? TLS_DONE : status_of(c, result);
 }
 
@@ -138,8 +152,10 @@ enum tls_status tls_read(struct tls_conn *c, void *buf, size_t cap, size_t *n)
     if (!SSL_has_pending(c->ssl))
         c->drained = false;
     int result = SSL_read_ex(c->ssl, buf, cap, n);
-    if (result == 1)
+    if (result == 1) {
+        c->silent -= *n + SILENT_RECORD < c->silent ? *n + SILENT_RECORD : c->silent;
         return TLS_DONE;
+    }
     *n = 0;
     c->drained = false;
     return status_of(c, result);
@@ -153,6 +169,13 @@ enum tls_status tls_write(struct tls_conn *c, const void *buf, size_t len, size_
         return TLS_DONE;
     *n = 0;
     return status_of(c, result);
+}
+
+size_t tls_taken(struct tls_conn *c)
+{
+    size_t n = c->taken;
+    c->taken = 0;
+    return n;
 }
 
 bool tls_pending(const struct tls_conn *c)

@@ -6,6 +6,7 @@ An attack is a function of a Target that goes one round, until the server has do
 ended by raising Cut or returning words. Addresses of attackers are in 127.66.0.0/16, the good client's is 127.0.0.1.
 """
 import contextlib
+import ctypes
 import os
 import pathlib
 import resource
@@ -46,7 +47,35 @@ def ends(*how):
     return frozenset(f"GOAWAY {CODES[h]}" if isinstance(h, int) else h for h in how)
 
 
-# --- frames
+# --- frames, and TLS records
+
+def openssl():
+    """The library itself: Python's ssl does not update keys."""
+    library = ctypes.CDLL("libssl.so.3")
+    for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+        getattr(library, name).restype = ctypes.c_void_p
+    return library
+
+
+def key_updates(target):
+    """OpenSSL reads on for as long as they come."""
+    lib, p = openssl(), ctypes.c_void_p
+    context = p(lib.SSL_CTX_new(p(lib.TLS_client_method())))
+    tls = p(lib.SSL_new(context))
+    try:
+        with target.tcp() as sock:
+            sock.settimeout(None)
+            lib.SSL_set_fd(tls, sock.fileno())
+            lib.SSL_set_alpn_protos(tls, b"\x02h2", 3)
+            assert lib.SSL_connect(tls) == 1
+            for _ in range(attack.FILL):
+                if lib.SSL_key_update(tls, 0) != 1 or lib.SSL_do_handshake(tls) != 1:
+                    return "closed"
+        return "not cut off"
+    finally:
+        lib.SSL_free(tls)
+        lib.SSL_CTX_free(context)
+
 
 CALM = attack.ENHANCE_YOUR_CALM
 FLOODS = [Attack(run, ends(*codes)) for run, codes in [
@@ -72,6 +101,7 @@ FLOODS = [Attack(run, ends(*codes)) for run, codes in [
     (attack.hpack_bomb, {CALM}),
     (attack.table_resizes, {CALM, attack.COMPRESSION_ERROR}),
     (attack.one_byte_windows, {CALM}),
+    (key_updates, {"closed"}),
 ]]
 
 HURRY = {"read-timeout": "700ms", "write-timeout": "700ms", "idle-timeout": "20s"}

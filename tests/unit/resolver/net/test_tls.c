@@ -407,6 +407,57 @@ static void a_record_in_pieces_is_read_when_it_is_whole(void **state)
     tls_server_free(&s);
 }
 
+static void update_key(struct peers *l)
+{
+    assert_int_equal(SSL_key_update(l->client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    assert_int_equal(SSL_do_handshake(l->client), 1);
+}
+
+/* SSL_read would go on for as long as they come. */
+static void key_updates_alone_end_a_connection(void **state)
+{
+    (void)state;
+    struct tls_server *s = load("a.pem", "a.key");
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    struct peers l;
+    char buf[64];
+    size_t n;
+    enum tls_status status = TLS_WANT_READ;
+    peers_open(&l, s, ctx, NULL, NULL, NULL);
+    for (int i = 1; i <= 5000 && status == TLS_WANT_READ; i++) {
+        update_key(&l);
+        if (i % 100 == 0)
+            status = tls_read(l.server, buf, sizeof buf, &n);
+    }
+    assert_int_equal(status, TLS_ERROR);
+    peers_close(&l);
+    SSL_CTX_free(ctx);
+    tls_server_free(&s);
+}
+
+static void key_updates_between_data_do_not(void **state)
+{
+    (void)state;
+    struct tls_server *s = load("a.pem", "a.key");
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    struct peers l;
+    char buf[64];
+    size_t n;
+    peers_open(&l, s, ctx, NULL, NULL, NULL);
+    for (int i = 0; i < 1000; i++) {
+        for (int k = 0; k < 3; k++)
+            update_key(&l);
+        assert_int_equal(SSL_write(l.client, "x", 1), 1);
+        assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_DONE);
+        assert_int_equal(n, 1);
+        assert_true(tls_taken(l.server) > 100);
+        assert_int_equal(tls_taken(l.server), 0);
+    }
+    peers_close(&l);
+    SSL_CTX_free(ctx);
+    tls_server_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +471,8 @@ int main(void)
         cmocka_unit_test(without_a_ring_nothing_resumes),
         cmocka_unit_test(rubbish_fails_and_an_end_is_an_end),
         cmocka_unit_test(a_record_in_pieces_is_read_when_it_is_whole),
+        cmocka_unit_test(key_updates_alone_end_a_connection),
+        cmocka_unit_test(key_updates_between_data_do_not),
     };
     return cmocka_run_group_tests_name("tls", tests, setup, teardown);
 }
