@@ -10,6 +10,7 @@
 #include "resolver/net/h1_head.h"
 #include "resolver/net/kept.h"
 
+enum { EMPTY_LINES_MAX = 2 };
 enum h1_state { H1_HEAD, H1_BODY, H1_ANSWER, H1_SEND, H1_OVER };
 
 struct h1_stream {
@@ -33,6 +34,7 @@ struct h1 {
     struct h1_chunks chunks;
     struct bytes interim; /* of "100 Continue" */
     uint64_t served;
+    unsigned empty; /* lines before the next request */
     bool keep_alive, draining;
 };
 
@@ -141,6 +143,7 @@ static enum reason open_stream(struct h1 *h, struct bytes head)
 static void begin(struct h1 *h, struct bytes head, bool more)
 {
     h->chunks = (struct h1_chunks){0};
+    h->empty = 0;
     enum reason why = open_stream(h, head);
     if (why != REASON_OK) {
         refuse(h, why);
@@ -165,9 +168,12 @@ static size_t take_head(struct h1 *h, struct bytes data)
     }
     if (len)
         h->scan = (struct h1_scan){0};
-    /* An empty line before a request is ignored (RFC 9112 2.2). */
+    /* An empty line before a request is ignored (RFC 9112 2.2); one after the other would keep a connection
+     * for ever that asks nothing. */
     if (len > 2)
         begin(h, bytes_of(data.data, len), data.len > len);
+    else if (len && ++h->empty > EMPTY_LINES_MAX)
+        refuse(h, REASON_HTTP_BAD_REQUEST);
     return len;
 }
 

@@ -223,16 +223,21 @@ static enum reason take_field(struct bytes name, struct bytes v, struct h1_head 
     return REASON_OK;
 }
 
+/* A folded line begins with a space, which is_token refuses. */
+static bool split_field(struct bytes line, struct bytes *name, struct bytes *value)
+{
+    if (!cut(&line, ':', name) || !is_token(*name))
+        return false;
+    *value = http_trim(line);
+    return is_value(*value);
+}
+
 static enum reason parse_field(struct bytes line, struct h1_head *out, struct seen *seen)
 {
-    struct bytes name;
+    struct bytes name, value;
     if (++seen->fields > H1_FIELDS_MAX)
         return REASON_HTTP_HEADERS;
-    /* A folded line begins with a space, which is_token refuses. */
-    if (!cut(&line, ':', &name) || !is_token(name))
-        return REASON_HTTP_BAD_REQUEST;
-    struct bytes value = http_trim(line);
-    return is_value(value) ? take_field(name, value, out, seen) : REASON_HTTP_BAD_REQUEST;
+    return split_field(line, &name, &value) ? take_field(name, value, out, seen) : REASON_HTTP_BAD_REQUEST;
 }
 
 /* RFC 9112 3.2 (host) and 6.1 (the two ways to frame a body). */
@@ -263,9 +268,11 @@ enum reason h1_head_parse(struct bytes head, struct forwarded *forwarded, struct
 static enum reason parse_chunk_size(struct h1_chunks *c, struct bytes line)
 {
     struct bytes digits = line, extension = line;
-    if (!cut(&extension, ';', &digits))
+    /* There may be space before an extension, and none without one. */
+    if (cut(&extension, ';', &digits))
+        digits = http_trim(digits);
+    else
         extension = BYTES_NONE;
-    digits = http_trim(digits);
     if (digits.len == 0 || digits.len > CHUNK_DIGITS_MAX || digits.data != line.data || !is_value(extension))
         return REASON_HTTP_BAD_REQUEST;
     size_t size = 0;
@@ -283,14 +290,16 @@ static enum reason parse_chunk_size(struct h1_chunks *c, struct bytes line)
     return REASON_OK;
 }
 
+/* Nothing is done with trailers, but what is none may be the next request, for somebody before us. */
 static enum reason parse_trailer(struct h1_chunks *c, struct bytes line)
 {
+    struct bytes name, value;
     c->trailer += line.len + 2;
     if (c->trailer > TRAILER_MAX)
         return REASON_HTTP_HEADERS;
     if (line.len == 0)
         c->state = H1_END;
-    return is_value(line) ? REASON_OK : REASON_HTTP_BAD_REQUEST;
+    return line.len == 0 || split_field(line, &name, &value) ? REASON_OK : REASON_HTTP_BAD_REQUEST;
 }
 
 static enum reason next_chunk_line(struct h1_chunks *c, struct bytes data, size_t *used)

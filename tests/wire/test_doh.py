@@ -280,7 +280,9 @@ def test_chunked_post(h1):
     assert addresses(h1.ask(doh.question("after.example"))) == [ADDRESS]
 
 
-@pytest.mark.parametrize("coding", [b"zz\r\n", b"5\r\nabcdefgh\r\n", b"-1\r\n", b"FFFFFFFFFFFFFFFFFF\r\n", b"5 \nabcde\r\n"])
+@pytest.mark.parametrize("coding", [b"zz\r\n", b"5\r\nabcdefgh\r\n", b"-1\r\n", b"FFFFFFFFFFFFFFFFFF\r\n", b"5 \nabcde\r\n",
+                                    b"5 \r\nabcde\r\n0\r\n\r\n", b"0\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                    b"0\r\nX: y\r\n folded: z\r\n\r\n"])
 def test_broken_chunks(shared, coding):
     with doh.h1c(shared.plain_port) as c:
         c.request("POST", "/dns-query", [("Content-Type", doh.MEDIA), ("Transfer-Encoding", "chunked")], coding)

@@ -42,7 +42,8 @@ class Raw(attack.Raw):
     """Also keeps what the connection and its streams were sent."""
 
     def __init__(self, *args):
-        self.settings, self.sent, self.body, self.acks, self.last = {}, 0, {}, 0, None
+        self.settings, self.body, self.acks, self.last = {}, {}, 0, None
+        self.pongs, self.window = [], 65535   # what the connection may be sent
         super().__init__(*args)
 
     def heard(self, kind, flags, stream, payload):
@@ -54,6 +55,10 @@ class Raw(attack.Raw):
             self.body[stream] = self.body.get(stream, b"") + payload
         elif kind == GOAWAY:
             self.last = int.from_bytes(payload[:4], "big")
+        elif kind == PING and flags & attack.ACK:
+            self.pongs.append(payload)
+        elif kind == WINDOW_UPDATE and stream == 0:
+            self.window += int.from_bytes(payload, "big")
         super().heard(kind, flags, stream, payload)
 
     def answered(self, stream, status=200):
@@ -151,6 +156,14 @@ def test_a_frame_over_the_greatest_size(raw, kind):
     stream = 0 if kind in (SETTINGS, PING, 0x42) else 1
     raw.send(post())
     connection_error(raw, frame(kind, 0, stream if kind != HEADERS else 3, b"\0" * 16386), FRAME_SIZE_ERROR)
+
+
+def test_a_frame_of_the_greatest_size(raw):
+    """What is in it is no DNS message, which is another matter."""
+    raw.send(post() + frame(DATA, END_STREAM, 1, b"\0" * 16384) + get(3))
+    raw.answered(3)
+    raw.read_until(lambda: 1 in raw.ended)
+    assert raw.alive() and not raw.resets
 
 
 @pytest.mark.parametrize("kind,stream,payload", [
@@ -285,6 +298,33 @@ def test_reset_by_the_client_ends_a_stream(waiting):
     assert waiting.alive() and 1 not in waiting.ended and not waiting.resets
 
 
+@pytest.mark.parametrize("late,codes", [(get(1), {STREAM_CLOSED, PROTOCOL_ERROR}), (frame(DATA, 0, 1, b"x"), {STREAM_CLOSED, None}),
+                                        (frame(CONTINUATION, END_HEADERS, 1, GET), {STREAM_CLOSED, PROTOCOL_ERROR})],
+                         ids=["headers", "data", "continuation"])
+def test_closed_by_the_client(waiting, late, codes):
+    """5.1, closed: who has reset a stream knows that it is. None: thrown away, see test_closed_to_data."""
+    waiting.send(frame(RST_STREAM, 0, 1, u32(CANCEL)) + late)
+    try:
+        waiting.send(get(3))
+        waiting.answered(3)
+    except Cut as cut:
+        assert cut.code in codes - {None}
+    else:
+        assert None in codes or waiting.resets.get(1) in codes
+
+
+@pytest.mark.parametrize("code", [NO_ERROR, 0x42, 2**32 - 1])
+def test_error_codes_nobody_knows(waiting, code):
+    """7: they mean nothing special, in a reset or at the end."""
+    waiting.send(frame(RST_STREAM, 0, 1, u32(code)) + get(3))
+    waiting.answered(3)
+    waiting.send(get(5) + frame(GOAWAY, 0, 0, u32(0) + u32(code) + b"because"))
+    waiting.answered(5)
+    with pytest.raises(Cut) as cut:
+        waiting.drain()
+    assert cut.value.code in (None, NO_ERROR) and not waiting.resets
+
+
 @pytest.mark.parametrize("stream", [2, 4, 1000])
 def test_even_streams_are_the_servers(raw, stream):
     connection_error(raw, get(stream), PROTOCOL_ERROR)
@@ -338,8 +378,9 @@ def test_continuation_without_headers(raw, before):
 
 
 @pytest.mark.parametrize("bad", [b"\x80", b"\xff\xff\xff\xff\xff\x7f", b"\xbe", b"\x40\x7f", b"\x3f\xe2\x1f", b"\x00\x85\xff\xff\xff\xff\xff\x00",
-                                 GET + b"\x20"], ids=["index 0", "huge index", "beyond the table", "cut", "table too large",
-                                                      "huffman", "size update at the end"])
+                                 b"\x00\x01a\x82\x1f\xff", b"\x00\x01a\x81\x18", GET + b"\x20"],
+                         ids=["index 0", "huge index", "beyond the table", "cut", "table too large", "huffman", "huffman padded twice",
+                              "huffman padded by zeros", "size update at the end"])
 def test_compression_errors(raw, bad):
     connection_error(raw, frame(HEADERS, WHOLE, 1, bad), COMPRESSION_ERROR)
 
@@ -402,6 +443,15 @@ def test_malformed_requests(raw, why):
     raw.send(get(block=MALFORMED[why]))
     raw.read_until(lambda: 1 in raw.resets or 1 in raw.ended)
     assert raw.resets.get(1) == PROTOCOL_ERROR or raw.status.get(1) == 400, (raw.resets, raw.status)
+    raw.send(get(3))
+    raw.answered(3)
+
+
+def test_connect(raw):
+    """8.5: well-formed without a scheme and a path; we are no proxy."""
+    raw.send(get(block=block([(":method", "CONNECT"), (":authority", "localhost:443")])))
+    raw.read_until(lambda: 1 in raw.resets or 1 in raw.ended)
+    assert raw.resets.get(1) == PROTOCOL_ERROR or raw.status.get(1) in (400, 404, 405, 501), (raw.resets, raw.status)
     raw.send(get(3))
     raw.answered(3)
 
@@ -555,6 +605,28 @@ def test_more_data_than_the_streams_window(raw):
     assert FLOW_CONTROL_ERROR in (raw.resets.get(1), raw.goaway) or raw.status.get(1) == 413
 
 
+@pytest.mark.parametrize("how", ["refused", "reset by the client", "padded", "after the end"])
+def test_data_that_nobody_wants_gives_its_window_back(raw, how):
+    """6.9: it counts against the connection's window, which would run dry for good."""
+    wrong = request("POST", extra=[("content-type", "text/plain")])
+    for n in range(60):
+        stream, chunk = attack.odd(n), frame(DATA, 0, attack.odd(n), b"x" * 12000)
+        raw.read_until(lambda: raw.window >= 12000)
+        raw.window -= 12000
+        if how == "refused":
+            raw.send(frame(HEADERS, END_HEADERS, stream, wrong) + chunk + frame(DATA, END_STREAM, stream))
+        elif how == "padded":
+            raw.send(post(stream) + frame(DATA, PADDED | END_STREAM, stream, b"\xff" + b"x" * 11744 + b"\0" * 255))
+        elif how == "after the end":
+            raw.send(get(stream))
+            raw.answered(stream)
+            raw.send(chunk)
+        else:
+            raw.send(post(stream) + chunk + frame(RST_STREAM, 0, stream, u32(CANCEL)))
+    raw.send(post(201) + frame(DATA, END_STREAM, 201, BODY))
+    raw.answered(201)
+
+
 # --- the end (6.8)
 
 def test_a_client_that_leaves_gets_its_answers(waiting, module_upstream):
@@ -574,7 +646,7 @@ def test_goaway_tells_the_last_stream(raw):
 def test_ping(raw):
     raw.send(frame(PING, 0, 0, b"abcdefgh") + frame(PING, attack.ACK, 0, b"unasked!"))
     raw.read_until(lambda: raw.pings == 1)
-    assert raw.alive()
+    assert raw.pongs == [b"abcdefgh"] and raw.alive()
 
 
 def test_who_is_asked_to_leave_gets_what_he_had_asked(make_polynya, upstream, ca):

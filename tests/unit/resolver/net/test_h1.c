@@ -19,7 +19,8 @@ static unsigned occurrences(const char *needle)
     return n;
 }
 
-#define HOST "Host: a\r\n"
+#define HOST    "Host: a\r\n"
+#define CHUNKED "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 
 static const struct exchange {
     const char *request, *status, *contains;
@@ -43,7 +44,10 @@ static const struct exchange {
      "200", "body=abcde", false},
     {"POST /a HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabc", "200", "body=abc",
      false},
+    {CHUNKED "3 ;x\r\nabc\r\n0 ;\r\nT: v\r\nU:\r\n\r\n", "200", "body=abc", false},
+    {CHUNKED "0000000A\r\nabcdefghij\r\n00\r\n\r\n", "200", "body=abcdefghij", false},
     /* refused */
+    {"\r\n\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", "400", "", true},
     {"GET /a HTTP/1.1\r\n\r\n", "400", "", true},
     {"GET /a HTTP/1.1\r\n" HOST HOST "\r\n", "400", "", true},
     {"GET /a HTTP/1.1\n" HOST "\r\n", "400", "", true},
@@ -81,6 +85,23 @@ static const struct exchange {
     {"POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\nx\r\n", "400", "", true},
     {"POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", "400", "", true},
     {"POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n123456789\r\n", "400", "", true},
+    {CHUNKED "00000000000000003\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "100000003\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "+3\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "-3\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "0x3\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3h\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3 \r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3\t3\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3;x\ny\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3;x\ry\r\nabc\r\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\n0\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc0\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\r\n0\r\nGET /b HTTP/1.1\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\r\n0\r\nT: v\r\n folded: w\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\r\n0\r\nT : v\r\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\r\n0\r\nT: v\n\r\n", "400", "", true},
+    {CHUNKED "3\r\nabc\r\n0\r\nT: v\rw\r\n\r\n", "400", "", true},
 };
 
 static void check_exchange(const struct exchange *e, bool eof)
