@@ -18,6 +18,7 @@
 
 struct engine {
     struct query_env q;
+    struct guard *guard;
     const struct anchors *anchors; /* these two: NULL if nothing is validated */
     struct validator *validator;
     struct rebinding *rebinding;
@@ -178,6 +179,9 @@ static bool engine_open(struct engine *e, const struct peers *peers, struct shm 
     e->q.cached = e->rebinding ? cached_new(c, shm, e->rebinding) : NULL;
     e->q.misses = rate_new(c->limits.miss_rate);
     e->q.checks = rate_new(c->limits.check_rate);
+    e->q.domain_misses = rate_new(c->limits.domain_miss_rate);
+    e->guard = c->limits.domain_miss_rate ? guard_new(NULL, 0) : NULL;
+    e->q.guard = e->guard;
     e->q.snapshot = snapshot_new(c->state_dir, &shm->steering_generation);
     e->q.upstream = upstream_new(e->q.loop, c, peers);
     if (e->q.upstream && validate(e))
@@ -188,7 +192,7 @@ static bool engine_open(struct engine *e, const struct peers *peers, struct shm 
                                                              .self = e,
                                                              .validator = e->validator,
                                                              .charge = charge});
-    return e->q.cached && e->q.misses && e->q.checks && e->q.snapshot && e->q.pending;
+    return e->q.cached && e->q.misses && e->q.checks && e->q.domain_misses && e->q.snapshot && e->q.pending;
 }
 
 struct engine *engine_new(struct ev_loop *loop, const struct conf *conf, const struct peers *peers,
@@ -223,6 +227,8 @@ void engine_free(struct engine **engine, bool clean)
     rebinding_free(&e->rebinding);
     rate_free(&e->q.misses);
     rate_free(&e->q.checks);
+    rate_free(&e->q.domain_misses);
+    guard_free(&e->guard);
     free(e);
 }
 

@@ -133,10 +133,24 @@ static bool may_validate(struct query_env *e, const struct http_stream *s)
     return false;
 }
 
-/* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
-static bool may_miss(struct query_env *e, const struct http_stream *s)
+/* However many clients make up names below one domain. */
+static bool domain_may_miss(struct query_env *e, const struct dns_query *q)
 {
-    return may_validate(e, s) && rate_take(e->misses, &s->client, ev_now(e->loop), 1);
+    char text[DNS_NAME_TEXT_MAX];
+    struct dns_name name = q->name;
+    if (!e->guard)
+        return true;
+    name_lower(&name);
+    name_to_text(&name, text);
+    return rate_take_domain(e->domain_misses, bytes_str(guard_registered(e->guard, text)), ev_now(e->loop));
+}
+
+/* Misses are what costs others something: upstreams, and the names under whose domain they are made up. */
+static enum reason may_miss(struct query_env *e, const struct http_stream *s, const struct dns_query *q)
+{
+    if (!may_validate(e, s) || !rate_take(e->misses, &s->client, ev_now(e->loop), 1))
+        return REASON_RATE;
+    return domain_may_miss(e, q) ? REASON_OK : REASON_DOMAIN_RATE;
 }
 
 /* stale: an answer whose time is over is in the caches. */
@@ -206,13 +220,15 @@ static void tell_truth(struct query_env *e, struct http_stream *s, const struct 
     }
     if (state == CACHED_NONE && may_cut(e, q) && answer_cut(e, s, q, &key))
         return;
-    bool may_ask = may_miss(e, s);
-    if (state == CACHED_STALE && stale_at_once(e, s, q, &key, may_ask))
+    enum reason refused = may_miss(e, s, q);
+    if (state == CACHED_STALE && stale_at_once(e, s, q, &key, refused == REASON_OK))
         reply_truth(e, s, q, steered, note, &a, REASON_STALE);
-    else if (may_ask)
+    else if (refused == REASON_OK)
         ask(e, s, q, &key, steered, note, state == CACHED_STALE);
+    else if (refused == REASON_DOMAIN_RATE)
+        reply_error(to(e, s, q), refused);
     else
-        reply_refused(to(e, s, q), REASON_RATE);
+        reply_refused(to(e, s, q), refused);
 }
 
 void query_resolve(struct query_env *e, struct http_stream *s, const struct dns_query *q, bool raw)

@@ -15,6 +15,7 @@
 #include "resolver/pending.h"
 #include "resolver/snapshot.h"
 #include "resolver/upstream.h"
+#include "steering/guard.h"
 
 /* What a question meets: one worker's, all borrowed. */
 struct query_env {
@@ -24,8 +25,10 @@ struct query_env {
     struct upstream *upstream;
     struct pending *pending;
     struct snapshot *snapshot;
-    const struct geoip *geoip;       /* NULL: countries are not told */
-    struct rate *misses, *checks;    /* by client network */
+    const struct geoip *geoip;    /* NULL: countries are not told */
+    struct rate *misses, *checks; /* by client network */
+    struct rate *domain_misses;
+    const struct guard *guard;       /* knows registered domains; NULL: domain_misses are not limited */
     uint8_t block[ANSWER_BLOCK_MAX]; /* answers of our own; nothing waits in it for more than a call */
     uint8_t out[DNS_MSG_MAX];
 };

@@ -94,6 +94,13 @@ void guard_free(struct guard **g)
     *g = NULL;
 }
 
+const char *guard_registered(const struct guard *g, const char *domain)
+{
+    const char *found = psl_registrable_domain(g->suffixes, domain);
+    const char *dot = found ? NULL : strchr(domain, '.');
+    return found ? found : dot ? dot + 1 : "";
+}
+
 bool guard_domain(const struct guard *g, const char *domain, struct refusal *why)
 {
     if (domain[0] == '_' || strstr(domain, "._"))

@@ -24,6 +24,9 @@ bool guard_is_global(const struct ip *ip);
 bool guard_is_denied(const struct guard *g, const struct ip *ip);
 /* Both of a mirror's address: SPECIAL_USE, which allow_special_use lifts, or DENIED, or NONE. */
 enum refusal_why guard_address(const struct guard *g, const struct ip *ip, bool allow_special_use);
+/* The part of domain, lower-case text, that somebody registered: a public suffix and one label. Of a public
+ * suffix itself all but its first label. Points into domain, or is empty: the root's. */
+const char *guard_registered(const struct guard *g, const char *domain);
 /* domain is lower-case text. PUBLIC_SUFFIX, BAD_NAME (a label that begins with "_"). */
 bool guard_domain(const struct guard *g, const char *domain, struct refusal *why);
 /* Domain, names, addresses and ports of a registration. allow_special_use lifts SPECIAL_USE and BAD_PORT

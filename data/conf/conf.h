@@ -197,6 +197,7 @@ struct conf {
         unsigned handshakes;             /* under way per process; of these and what follows, 0 is no limit */
         unsigned connection_rate;        /* a second, process and client network, see rate.h */
         unsigned query_rate, miss_rate, check_rate; /* the same */
+        unsigned domain_miss_rate;                  /* a second, process and registered domain */
         unsigned requests;                          /* of one connection */
         uint64_t connection_life;
         uint64_t drain_timeout; /* how long an old generation may finish its streams */

@@ -38,14 +38,10 @@ void rate_free(struct rate **r)
     *r = NULL;
 }
 
-/* The bucket of the network that the first bytes of ip stand for; one that was another's is handed over
- * empty. */
-static struct bucket *find(const struct rate *r, struct bucket table[SETS][WAYS], const struct ip *ip,
-                           size_t bytes)
+/* The bucket of who is called so; one that was another's is handed over empty. */
+static struct bucket *find(const struct rate *r, struct bucket table[SETS][WAYS], const void *who, size_t len)
 {
-    uint8_t text[1 + 16] = {ip->len};
-    memcpy(text + 1, ip->addr, bytes);
-    uint64_t tag = hash_siphash(&r->key, text, 1 + bytes) | 1;
+    uint64_t tag = hash_siphash(&r->key, who, len) | 1;
     struct bucket *set = table[(tag >> 32) % SETS], *victim = set;
     for (int i = 0; i < WAYS; i++) {
         if (set[i].tag == tag)
@@ -57,6 +53,15 @@ static struct bucket *find(const struct rate *r, struct bucket table[SETS][WAYS]
     return victim;
 }
 
+/* The bucket of the network that the first bytes of ip stand for. */
+static struct bucket *find_network(const struct rate *r, struct bucket table[SETS][WAYS], const struct ip *ip,
+                                   size_t bytes)
+{
+    uint8_t text[1 + 16] = {ip->len};
+    memcpy(text + 1, ip->addr, bytes);
+    return find(r, table, text, 1 + bytes);
+}
+
 /* When the bucket will be empty with `cost` nanoseconds more in it. One that is fuller than it can be was
  * filled before the clock was set back. */
 static int64_t pour(const struct bucket *b, int64_t now, int64_t cost)
@@ -66,6 +71,11 @@ static int64_t pour(const struct bucket *b, int64_t now, int64_t cost)
     return empty - now < FULL ? empty : now + FULL;
 }
 
+static int64_t nanoseconds(double seconds)
+{
+    return (int64_t)(seconds * (double)SECOND);
+}
+
 struct visit {
     struct bucket *narrow, *wide;
     int64_t now, narrow_empty, wide_empty; /* with n more in them */
@@ -73,10 +83,10 @@ struct visit {
 
 static struct visit visit_of(struct rate *r, const struct ip *ip, double seconds, unsigned n)
 {
-    int64_t now = (int64_t)(seconds * (double)SECOND);
+    int64_t now = nanoseconds(seconds);
     struct visit v = {.now = now,
-                      .narrow = find(r, r->narrow, ip, ip->len == 4 ? 4 : 7),
-                      .wide = find(r, r->wide, ip, ip->len == 4 ? 3 : 6)};
+                      .narrow = find_network(r, r->narrow, ip, ip->len == 4 ? 4 : 7),
+                      .wide = find_network(r, r->wide, ip, ip->len == 4 ? 3 : 6)};
     v.narrow_empty = pour(v.narrow, now, r->interval * n);
     v.wide_empty = pour(v.wide, now, r->interval * n / RATE_WIDE);
     return v;
@@ -101,6 +111,19 @@ bool rate_take(struct rate *r, const struct ip *ip, double seconds, unsigned n)
     if (v.narrow_empty - v.now > RATE_BURST * SECOND || v.wide_empty - v.now > RATE_BURST * SECOND)
         return false;
     count(&v);
+    return true;
+}
+
+bool rate_take_domain(struct rate *r, struct bytes domain, double seconds)
+{
+    if (!r || r->interval == 0)
+        return true;
+    int64_t now = nanoseconds(seconds);
+    struct bucket *b = find(r, r->narrow, domain.data, domain.len);
+    int64_t empty = pour(b, now, r->interval);
+    if (empty - now > RATE_BURST * SECOND)
+        return false;
+    b->empty = empty;
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How often a client network may do something: a table of leaky buckets of fixed size. Pure: times are
- * arguments.
+/* How often a client network may do something, or something may be done to a domain: a table of leaky buckets
+ * of fixed size. Pure: times are arguments.
  *
  * A network is counted twice, narrow (IPv4 /32, IPv6 /56) and wide (/24, /48), where it may do RATE_WIDE
  * times as much: so neither one machine nor one rented prefix gets all, and many readers behind one address
@@ -23,6 +23,8 @@ void rate_free(struct rate **r);
  * nothing is counted, if that is too often. Clients without an address (unix sockets) may always. r may be
  * NULL: no limit. */
 bool rate_take(struct rate *r, const struct ip *ip, double seconds, unsigned n);
+/* The same for one of a domain, whose name is compared as it is written. */
+bool rate_take_domain(struct rate *r, struct bytes domain, double seconds);
 /* Counts n of what was done already, however often that is. */
 void rate_charge(struct rate *r, const struct ip *ip, double seconds, unsigned n);
 

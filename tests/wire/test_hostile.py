@@ -165,6 +165,23 @@ def test_random_names_use_up_their_own_budget_only(make_polynya, upstream, ca):
     assert asked + len(refused) + 1 == len(heads)
 
 
+def test_random_names_of_one_domain_by_many_clients(make_polynya, upstream, ca):
+    """None of them asks much. What is cached of the domain is still answered, and all of every other."""
+    daemon = make_polynya(upstream, limits={"domain-miss-rate": 10})
+    with unharmed(daemon, ca), doh.h2_tls(daemon.port, ca) as reader:
+        assert reader.ask(doh.question("www.victim.example")).dns.answer
+        for n in range(20):
+            names = [f"r{n}-{i}.{'deeper.' * (n % 3)}victim.example" for i in range(20)]
+            heads = attacks.ask_many(Target(daemon.port, ca, source=f"127.66.{n}.1"), names)
+            assert {h[":status"] for h in heads} == {"200"}, "he may be a reader whose names they are"
+        assert reader.ask(doh.question("new.Victim.example")).dns.rcode() in (0, 2), "as the rate has it"
+        assert reader.ask(doh.question("www.victim.example")).dns.answer
+        assert reader.ask(doh.question("new.bystander.example")).dns.answer
+        refused = daemon.metric('answers_total{reason="domain-rate"}')
+    asked = len([s for s in upstream.seen if "victim.example" in s.name.lower()])
+    assert refused > 50 and asked + refused == 402
+
+
 def test_one_client_cannot_have_everything(make_polynya, upstream, ca):
     daemon = make_polynya(upstream, limits={"query-rate": 200})
     with unharmed(daemon, ca, kept=20):

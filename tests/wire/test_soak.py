@@ -36,7 +36,7 @@ def test_soak(make_polynya, make_upstream, authority, ca, tmp_path):
         upstreams, workers=2,
         listen=[{"address": f"127.0.0.1:{port}", "protocol": protocol} for protocol, port in ports.items()],
         tls={"certificates": [{"chain": str(served.chain), "key": str(served.key)}]},
-        limits={"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "handshakes": 0, "drain-timeout": "3s"},
+        limits={"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "domain-miss-rate": 0, "handshakes": 0, "drain-timeout": "3s"},
         cache={"size": "16MB", "memory": "1MB"},
         steering=publisher.config() | {"probe": {"interval": "500ms", "ca-file": str(ca)}})
     daemon.expect_errors(r"event=(child|process|crew|worker|prober)\.")

@@ -74,12 +74,33 @@ static void the_denylist_sees_through_mapped_addresses(void **state)
     guard_free(&g);
 }
 
+static void domains_are_found_in_names(void **state)
+{
+    (void)state;
+    struct guard *g = guard_new(NULL, 0);
+    static const char *const rows[][2] = {{"a.b.example.com", "example.com"},
+                                          {"a.b.c.d.e.f.g.h.i.example.com", "example.com"},
+                                          {"example.com", "example.com"},
+                                          {"x.example.co.uk", "example.co.uk"},
+                                          {"co.uk", "uk"},
+                                          {"a.b.nosuchtld", "b.nosuchtld"},
+                                          {"nosuchtld", ""},
+                                          {"made-up.kawasaki.jp", "kawasaki.jp"},
+                                          {"x.made-up.kawasaki.jp", "x.made-up.kawasaki.jp"},
+                                          {"1.0.0.127.in-addr.arpa", "127.in-addr.arpa"},
+                                          {"", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(guard_registered(g, rows[i][0]), rows[i][1]);
+    guard_free(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_global_unicast_passes),
         cmocka_unit_test(no_public_suffix_passes),
         cmocka_unit_test(the_denylist_sees_through_mapped_addresses),
+        cmocka_unit_test(domains_are_found_in_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,29 @@ static void a_burst_then_the_rate(void **state)
     rate_free(&r);
 }
 
+static unsigned burst_of_domain(struct rate *r, const char *domain, double now, unsigned asked)
+{
+    unsigned passed = 0;
+    for (unsigned i = 0; i < asked; i++)
+        passed += rate_take_domain(r, bytes_str(domain), now);
+    return passed;
+}
+
+static void domains_have_a_rate_each(void **state)
+{
+    (void)state;
+    struct rate *r = rate_new(100);
+    assert_int_equal(burst_of_domain(r, "one.example", 5000, 5000), 100 * RATE_BURST);
+    assert_int_equal(burst_of_domain(r, "two.example", 5000, 5000), 100 * RATE_BURST);
+    assert_int_equal(burst_of_domain(r, "one.example", 5000.5, 5000), 50);
+    assert_int_equal(burst_of_domain(r, "", 5000, 1), 1);
+    rate_free(&r);
+    r = rate_new(0);
+    assert_int_equal(burst_of_domain(r, "one.example", 1, 100000), 100000);
+    assert_int_equal(burst_of_domain(NULL, "one.example", 1, 10), 10);
+    rate_free(&r);
+}
+
 static void neighbours_share_a_wider_bucket(void **state)
 {
     (void)state;
@@ -140,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_then_the_rate),
+        cmocka_unit_test(domains_have_a_rate_each),
         cmocka_unit_test(neighbours_share_a_wider_bucket),
         cmocka_unit_test(v6_networks_are_56_and_48_bits),
         cmocka_unit_test(many_at_once_are_all_or_none),
