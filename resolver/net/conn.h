@@ -90,7 +90,8 @@ bool conn_set_init(struct conn_set *set, struct ev_loop *loop, const struct fron
 void conn_set_fini(struct conn_set *set);
 void conn_set_drain(struct conn_set *set, bool final);
 /* Ends the connection that can be spared best: where more than a quarter are still at their handshakes, the
- * oldest of those; else the one idle for longest, else the one whose request has been coming in for longest.
+ * oldest of those; else one that has taken nothing of its answers for seconds, else the one idle for longest,
+ * else the one whose request has been coming in for longest, else whose answer has been leaving for longest.
  * False if there is none. */
 bool conn_set_make_room(struct conn_set *set);
 

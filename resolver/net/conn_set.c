@@ -8,6 +8,8 @@
 #include "resolver/net/proxy_v2.h"
 #include "resolver/net/rate.h"
 
+static const double STUCK_SECONDS = 3;
+
 static void on_flush(struct ev_loop *loop, ev_prepare *w, int events)
 {
     (void)loop, (void)events;
@@ -101,14 +103,22 @@ void conn_set_fini(struct conn_set *set)
     rate_free(&set->queries);
 }
 
+/* Who has not taken a byte of his answers for longer than any loss on the way explains. */
+static struct deadline *oldest_stuck(const struct conn_set *set)
+{
+    struct deadline *d = deadlines_oldest(&set->timer[CONN_WRITE]);
+    return d && ev_now(set->loop) - d->since >= STUCK_SECONDS ? d : NULL;
+}
+
 /* Handshakes are over in no time: where they are many, few of them are honest. */
 static struct conn *worth_least(struct conn_set *set)
 {
     if ((uint64_t)set->shaking_count * 4 > set->count)
         return holder_of(set->shaking.next, struct conn, shaking);
-    struct deadline *d = deadlines_oldest(&set->timer[CONN_IDLE]);
-    if (!d)
-        d = deadlines_oldest(&set->timer[CONN_READ]);
+    static const enum conn_timer order[] = {CONN_IDLE, CONN_READ, CONN_WRITE};
+    struct deadline *d = oldest_stuck(set);
+    for (size_t i = 0; !d && i < sizeof order / sizeof *order; i++)
+        d = deadlines_oldest(&set->timer[order[i]]);
     return d ? holder_of(d, struct conn, deadline) : NULL;
 }
 

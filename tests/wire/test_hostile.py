@@ -10,9 +10,11 @@ import re
 import resource
 import socket
 
+import dns.rcode
 import pytest
 from lib import attack, attacks, doh
 from lib.attack import Cut, Target
+from lib.dot import Dot
 from lib.good import unharmed
 from lib.ports import free_port
 from lib.process import wait_until
@@ -88,6 +90,43 @@ def test_idle_connections_beyond_the_cap_give_way_oldest_first(make_polynya, ups
         with pytest.raises(Cut) as cut:
             last.drain()
         assert cut.value.code == attack.NO_ERROR and last.status == {1: 200} and last.ended == {1}
+
+
+def test_who_does_not_take_his_answers_gives_way(make_polynya, upstream, ca):
+    """Windows that never open, on as many connections as there may be: no newcomer is kept out by them."""
+    daemon = make_polynya(upstream, limits={"connections": 30, "write-timeout": "5m"})
+    get = attack.request(target=attacks.ASK)
+    with contextlib.ExitStack() as stack:
+        for n in range(40):
+            bad = stack.enter_context(attack.Raw(Target(daemon.port, ca, source=f"127.66.{n}.1").tls(),
+                                                 attack.setting(attack.INITIAL_WINDOW_SIZE, 0)))
+            bad.send(attack.frame(attack.HEADERS, attack.END_HEADERS | attack.END_STREAM, 1, get))
+            bad.read_until(lambda: bad.status)
+        for _ in range(10):
+            new = stack.enter_context(doh.h2_tls(daemon.port, ca))
+            assert new.ask(doh.question("good.example")).dns.answer
+    assert daemon.metric("connections_evicted_total") >= 20 and not daemon.metric('connections_refused_total{limit="process"}')
+
+
+def test_limits_are_of_all_listeners_together(make_polynya, upstream, ca):
+    """One admission: whom a limit concerns, it concerns by whatever protocol."""
+    ports = {protocol: free_port() for protocol in ("https", "http", "tls")}
+    daemon = make_polynya(upstream, limits={"connections-per-prefix": 3, "query-rate": 1},
+                          listen=[{"address": f"127.0.0.1:{port}", "protocol": p} for p, port in ports.items()])
+    by = {p: Target(port, ca) for p, port in ports.items()}
+    with doh.H2(by["https"].tls()) as https, doh.H2(by["http"].tcp()) as http, \
+            Dot(ports["tls"], ca, source=by["tls"].source) as dot:
+        dot.send(*[doh.question("good.example", id=n) for n in range(50)])
+        assert [dot.read().rcode() for _ in range(50)].count(dns.rcode.REFUSED) >= 30
+        for c in (https, http):
+            statuses = [c.wait(stream).status for stream in [c.get(doh.question("good.example")) for _ in range(50)]]
+            assert statuses.count(429) >= 30
+        for target in by.values():
+            with target.tcp() as fourth:
+                assert attacks.wait_closed(fourth) == "closed"
+        assert daemon.metric('connections_refused_total{limit="prefix"}') == 3
+        with doh.H2(Target(ports["http"], ca, source="127.99.0.1").tcp()) as other:
+            assert other.ask(doh.question("good.example")).dns.answer
 
 
 def loop_turns(daemon):
