@@ -22,6 +22,7 @@ enum {
     PAGE_HEAD = 16,
     NODE_HEAD = 8,
     NODE_BIG = 1,
+    PAGE_SIZE_MAX = 32768,    /* LMDB has none larger */
     TREE_DEPTH_MAX = 32,      /* LMDB's cursors hold as many levels */
     TREE_FREE_FLAGS = 0x4008, /* integer keys, and the environment is one file: how store.c makes them */
     RACES_MAX = 5
@@ -191,38 +192,71 @@ static bool free_key_sane(struct walk *w, const uint8_t *key, size_t len, bool b
     return true;
 }
 
-static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *data, size_t room)
+static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *data)
 {
     uint64_t size = n->low | (uint64_t)n->high << 16, offset;
     if (n->key_len == 0 || (w->integer_keys && !free_key_sane(w, data - n->key_len, n->key_len, false)))
         return false;
     if (n->flags == NODE_BIG) {
-        if (room < 8 || !overflow_sane(w, data, size, &offset))
+        if (!overflow_sane(w, data, size, &offset))
             return false;
         return !w->integer_keys || free_list_at_sane(w, offset, size);
     }
-    return n->flags == 0 && size <= room && (!w->integer_keys || free_list_sane(w, data, size));
+    return n->flags == 0 && (!w->integer_keys || free_list_sane(w, data, size));
+}
+
+static struct node node_at(const uint8_t *page, unsigned i, uint16_t *at)
+{
+    struct node n;
+    memcpy(at, page + PAGE_HEAD + 2 * i, sizeof *at);
+    memcpy(&n, page + *at, sizeof n);
+    return n;
+}
+
+/* The length of a node whose head is within the page. */
+static size_t node_len(const struct node *n, bool branch)
+{
+    size_t data = branch ? 0 : n->flags == NODE_BIG ? 8 : n->low | (size_t)n->high << 16;
+    return (NODE_HEAD + n->key_len + data + 1) & ~(size_t)1;
+}
+
+/* Nodes fill their page from `upper` to its end, in any order: LMDB moves all below one that it deletes by
+ * its length, out of the page if another lay in it. */
+static bool nodes_packed(const uint8_t *page, size_t size, const struct page_head *head, unsigned nodes,
+                         bool branch)
+{
+    uint8_t taken[PAGE_SIZE_MAX / 2 / 8] = {0};
+    size_t sum = 0;
+    for (unsigned i = 0; i < nodes; i++) {
+        uint16_t at;
+        memcpy(&at, page + PAGE_HEAD + 2 * i, sizeof at);
+        if (at < head->upper || at % 2 || at + (size_t)NODE_HEAD > size)
+            return false;
+        struct node n = node_at(page, i, &at);
+        size_t len = node_len(&n, branch);
+        if (n.key_len > 511 || len > size - at)
+            return false;
+        for (size_t unit = at / 2U; unit < (at + len) / 2; unit++) {
+            if (taken[unit / 8] & 1U << unit % 8)
+                return false;
+            taken[unit / 8] |= (uint8_t)(1U << unit % 8);
+        }
+        sum += len;
+    }
+    return sum == size - head->upper;
 }
 
 static bool tree_walk(struct walk *w, uint64_t number, unsigned levels);
 
-/* Node i of a page whose head is sane; branch nodes lead on to `levels` more. */
-static bool node_sane(struct walk *w, const uint8_t *page, const struct page_head *head, unsigned i,
-                      unsigned levels)
+/* Node i of a page that is packed; branch nodes lead on to `levels` more. */
+static bool node_sane(struct walk *w, const uint8_t *page, unsigned i, unsigned levels)
 {
     uint16_t at;
-    struct node n;
-    memcpy(&at, page + PAGE_HEAD + 2 * i, sizeof at);
-    if (at < head->upper || at % 2 || at + (size_t)NODE_HEAD > w->page_size)
-        return false;
-    memcpy(&n, page + at, sizeof n);
-    size_t room = w->page_size - at - NODE_HEAD;
-    if (n.key_len > room || n.key_len > 511)
-        return false;
+    struct node n = node_at(page, i, &at);
+    const uint8_t *key = page + at + NODE_HEAD;
     if (levels == 0)
-        return leaf_node_sane(w, &n, page + at + NODE_HEAD + n.key_len, room - n.key_len);
-    if (i > 0 &&
-        (n.key_len == 0 || (w->integer_keys && !free_key_sane(w, page + at + NODE_HEAD, n.key_len, true))))
+        return leaf_node_sane(w, &n, key + n.key_len);
+    if (i > 0 && (n.key_len == 0 || (w->integer_keys && !free_key_sane(w, key, n.key_len, true))))
         return false;
     return tree_walk(w, n.low | (uint64_t)n.high << 16 | (uint64_t)n.flags << 32, levels - 1);
 }
@@ -236,10 +270,10 @@ static bool page_sane(struct walk *w, const uint8_t *page, uint64_t number, unsi
         return false;
     unsigned nodes = (head.lower - PAGE_HEAD) / 2U;
     /* LMDB asserts both: a branch chooses, a leaf that lost its last node is gone. */
-    if (nodes < (levels ? 2 : 1))
+    if (nodes < (levels ? 2 : 1) || !nodes_packed(page, w->page_size, &head, nodes, levels > 0))
         return false;
     for (unsigned i = 0; i < nodes; i++)
-        if (!node_sane(w, page, &head, i, levels))
+        if (!node_sane(w, page, i, levels))
             return false;
     return true;
 }

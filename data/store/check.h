@@ -3,8 +3,8 @@
  *
  * LMDB follows page numbers, offsets and lengths in its file unchecked: one changed byte is enough for a
  * SIGSEGV or an abort. This walk refuses what LMDB would trip over: foreign or cut files, pages that are not
- * what their parent says or that two claim, nodes and values that reach out of their page or the file. It
- * does not judge the values. */
+ * what their parent says or that two claim, nodes that lie in each other, nodes and values that reach out of
+ * their page or the file. It does not judge the values. */
 #ifndef POLYNYA_STORE_CHECK_H
 #define POLYNYA_STORE_CHECK_H
 

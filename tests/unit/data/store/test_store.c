@@ -371,6 +371,32 @@ static void a_killed_writer_leaves_whole_commits(void **state)
     assert_int_equal(check_file(scratch_path("s.mdb"), 65536), CHECK_OK);
 }
 
+/* Keys and values of all lengths, replaced by others; trees split, and the lists of free pages grow and
+ * shrink. */
+static void whatever_is_written_is_sane(void **state)
+{
+    (void)state;
+    static uint8_t value[9000], key[511];
+    struct store *s = open_as(&plain);
+    uint64_t random = 1;
+    for (unsigned commit = 0; commit < 300; commit++) {
+        struct store_txn *t;
+        assert_int_equal(store_write(s, &t), STORE_OK);
+        for (unsigned i = 0; i < 1 + commit % 40; i++) {
+            random = random * 6364136223846793005 + 1442695040888963407;
+            size_t key_len = 2 + (random >> 33) % (random >> 63 ? 509 : 20);
+            key[0] = (uint8_t)(random >> 40);
+            key[1] = (uint8_t)(random >> 48 & 3);
+            assert_int_equal(store_put(t, bytes_of(key, key_len),
+                                       bytes_of(value, (random >> 20) % (i % 8 ? 300 : sizeof value))),
+                             STORE_OK);
+        }
+        assert_int_equal(store_commit(t), STORE_OK);
+        assert_int_equal(check_file(scratch_path("s.mdb"), 65536), CHECK_OK);
+    }
+    store_close(&s);
+}
+
 static void a_walk_beside_a_writer_finds_no_fault(void **state)
 {
     (void)state;
@@ -455,6 +481,7 @@ int main(void)
         IN_SCRATCH(foreign_and_torn_files_are_refused),
         IN_SCRATCH(changed_bytes_kill_nobody),
         IN_SCRATCH(a_killed_writer_leaves_whole_commits),
+        IN_SCRATCH(whatever_is_written_is_sane),
         IN_SCRATCH(a_walk_beside_a_writer_finds_no_fault),
         IN_SCRATCH(follows_a_file_that_another_let_grow),
         IN_SCRATCH(readers_of_the_dead_are_freed),
