@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,10 +31,10 @@ static const char *const calls[] = {
     /* files: which ones is Landlock's to say */
     "open", "openat", "close", "close_range", "read", "readv", "pread64", "preadv", "write", "writev",
     "pwrite64", "pwritev", "lseek", "fsync", "fdatasync", "sync_file_range", "ftruncate", "fallocate",
-    "flock", "fcntl", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access",
-    "faccessat", "faccessat2", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat",
-    "readlink", "readlinkat", "getdents64", "fchmod", "umask", "fadvise64", "dup", "dup2", "dup3", "ioctl",
-    "getcwd", "memfd_create",
+    "flock", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat",
+    "faccessat2", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "readlink",
+    "readlinkat", "getdents64", "fchmod", "umask", "fadvise64", "dup", "dup2", "dup3", "getcwd",
+    "memfd_create",
     /* events and time */
     "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select",
     "pselect6", "eventfd2", "pipe", "pipe2", "signalfd4", "timerfd_create", "timerfd_settime",
@@ -91,6 +93,28 @@ static bool allow_sending(scmp_filter_ctx filter)
                             SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) == 0;
 }
 
+/* The second argument is a command, of which the kernel looks at 32 bits. */
+static bool allow_commands(scmp_filter_ctx filter, int call, const unsigned *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i])) != 0)
+            return false;
+    return true;
+}
+
+/* Not F_SETOWN and F_SETSIG, which signal others; nor TIOCSTI, which types into the terminal that the service
+ * may have been started from. */
+static bool allow_control(scmp_filter_ctx filter)
+{
+    static const unsigned of_files[] = {F_DUPFD,  F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,
+                                        F_GETFL,  F_SETFL,         F_GETLK,     F_SETLK,
+                                        F_SETLKW, F_OFD_GETLK,     F_OFD_SETLK, F_OFD_SETLKW};
+    static const unsigned of_devices[] = {FIONREAD, FIONBIO, SIOCOUTQ, TCGETS};
+    return allow_commands(filter, SCMP_SYS(fcntl), of_files, sizeof of_files / sizeof *of_files) &&
+           allow_commands(filter, SCMP_SYS(ioctl), of_devices, sizeof of_devices / sizeof *of_devices);
+}
+
 /* Roles run as one user: nobody signals another (libc aborts by tgkill), or takes its descriptors away. */
 static bool allow_own_process(scmp_filter_ctx filter)
 {
@@ -113,7 +137,7 @@ static bool filter_calls(bool threads)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool ok = filter && allow(filter, calls, sizeof calls / sizeof *calls) && allow_sending(filter) &&
-              allow_own_process(filter) && allow_internet(filter, AF_INET) &&
+              allow_control(filter) && allow_own_process(filter) && allow_internet(filter, AF_INET) &&
               allow_internet(filter, AF_INET6) && (!threads || allow_threads(filter)) &&
               seccomp_load(filter) == 0;
     if (filter)
@@ -288,6 +312,8 @@ bool confine_worker(const struct conf *conf)
     allow_devices(&r);
     cached_folder(conf, path, sizeof path);
     allow_path(&r, path, WRITE);
+    /* A cache that is opened later, too, must know from which boot its files are. */
+    allow_path(&r, "/proc/sys/kernel/random/boot_id", READ);
     if (state_folder(conf->state_dir, path, sizeof path))
         allow_path(&r, path, READ);
     if (state_lock_path(conf->state_dir, path, sizeof path))

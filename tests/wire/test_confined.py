@@ -79,6 +79,7 @@ def test_each_writes_in_its_folder_alone(daemon, inside, role, own, others, tmp_
 @pytest.mark.skipif(landlock() < 1, reason="this kernel has no Landlock")
 def test_a_worker_reads_neither_the_system_nor_its_own_config(daemon, inside):
     pid = process(daemon, "worker")
+    assert inside.tries(pid, "read", "/proc/sys/kernel/random/boot_id") == 0, "what the cache is told apart by"
     for path in ("/etc/passwd", "/proc/self/maps", daemon.file, daemon.config["tls"]["certificates"][0]["key"]):
         assert inside.tries(pid, "read", path) == errno.EACCES, path
 

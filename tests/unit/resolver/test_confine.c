@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -167,6 +168,9 @@ static int try_folder(void)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0 || fcntl(fd, F_GETLK, &lock) != 0)
+        return errno;
     if (write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || fsync(fd) != 0 || rename(path, other) != 0)
         return errno;
     return result(unlink(other));
@@ -275,6 +279,23 @@ static int try_signal(void)
     return result(tgkill(getppid(), getppid(), 0));
 }
 
+/* By way of a socket that tells of what comes. */
+static int try_signal_by_file(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int error = result(fcntl(fd, F_SETOWN, getppid()));
+    return error == EPERM ? result(fcntl(fd, F_SETSIG, SIGKILL)) : error;
+}
+
+/* Also with bits that the kernel does not look at. */
+static int try_typing(void)
+{
+    char byte = 'x';
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int error = result(syscall(SYS_ioctl, fd, TIOCSTI, &byte));
+    return error == EPERM ? result(syscall(SYS_ioctl, fd, TIOCSTI | 1UL << 32, &byte)) : error;
+}
+
 static int try_signal_self(void)
 {
     return result(tgkill(getpid(), gettid(), 0));
@@ -310,7 +331,9 @@ static void nobody_starts_or_watches_others(void **state)
         assert_int_equal(confined(roles[i], try_namespace), EPERM);
         assert_int_equal(confined(roles[i], try_signal), EPERM);
         assert_int_equal(confined(roles[i], try_signal_self), 0);
+        assert_int_equal(confined(roles[i], try_signal_by_file), EPERM);
         assert_int_equal(confined(roles[i], try_limit_others), EPERM);
+        assert_int_equal(confined(roles[i], try_typing), EPERM);
     }
 }
 
