@@ -135,6 +135,7 @@ def test_nothing_is_asked_of_a_stranger(make_client, make_dot, pair, authority, 
             assert refused(c, f"n{i}.example")
     assert not dot.seen and not dot.clear
     assert daemon.metric(f'upstream_tls_failures_total{{why="{FAULTS[kind]}"}}') >= 1
+    daemon.program.wait_line(r"event=upstream\.tls")
     lines = daemon.program.grep(r"event=upstream\.tls")
     assert len(lines) == 1 and f"why={FAULTS[kind]}" in lines[0] and "text=" in lines[0]
     assert wait_until(lambda: daemon.status()["upstreams"][0]["on_hold"], "the server to be on hold")
