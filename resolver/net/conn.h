@@ -21,6 +21,9 @@
 /* What a connection waits for, and so which timeout runs. CONN_BUSY: for us, so none does. */
 enum conn_timer { CONN_IDLE, CONN_READ, CONN_WRITE, CONN_LINGER, CONN_TIMERS, CONN_BUSY = CONN_TIMERS };
 
+/* Bytes that a client must take of what waits for it, so that the write timeout starts anew. */
+enum { CONN_TAKEN_LEAST = 1024 };
+
 /* The timeout starts anew when mark changes. */
 struct conn_phase {
     enum conn_timer timer;

@@ -11,7 +11,7 @@ static const double LINGER_SECONDS = 1;
 static struct conn_phase phase_of(const struct conn *c)
 {
     if (c->left || c->blocked)
-        return (struct conn_phase){CONN_WRITE, c->written};
+        return (struct conn_phase){CONN_WRITE, c->written / CONN_TAKEN_LEAST};
     if (c->protocol)
         return c->protocol->phase(c->self);
     /* A handshake has one timeout as a whole; so have the first bytes of a connection in clear. */

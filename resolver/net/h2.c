@@ -182,7 +182,7 @@ static struct conn_phase h2_phase(const void *self)
 {
     const struct h2 *h = self;
     if (h->answered)
-        return (struct conn_phase){CONN_WRITE, h->sent};
+        return (struct conn_phase){CONN_WRITE, h->sent / CONN_TAKEN_LEAST};
     if (!h->greeted)
         return (struct conn_phase){CONN_READ, 0};
     if (!link_empty(&h->incoming))

@@ -327,6 +327,21 @@ def shut_windows(target):
         raw.drain()
 
 
+def sips(target):
+    """Many answers, of which a byte is let go five times a second."""
+    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))
+    deadline = time.monotonic() + PATIENCE
+    with Raw(target.tls(), setting(INITIAL_WINDOW_SIZE, 0)) as raw:
+        raw.send(b"".join(frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get) for n in range(90)))
+        n = 0
+        while time.monotonic() < deadline:
+            raw.send(frame(WINDOW_UPDATE, 0, odd(n % 90), u32(1)))
+            time.sleep(0.2)   # the attack itself: nothing is waited for
+            raw.read()
+            n += 1
+    raise Fill
+
+
 def never_reads(target):
     """Asks for more than the sockets' buffers hold and reads none of it. Waits for the server to hang up."""
     get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))

@@ -106,7 +106,7 @@ FLOODS = [Attack(run, ends(*codes)) for run, codes in [
 
 HURRY = {"read-timeout": "700ms", "write-timeout": "700ms", "idle-timeout": "20s"}
 HOLDS = [Attack(run, ends("closed", attack.NO_ERROR, attack.INTERNAL_ERROR, CALM), HURRY)
-         for run in (attack.shut_windows, attack.never_reads)]
+         for run in (attack.shut_windows, attack.sips, attack.never_reads)]
 
 
 # --- slowly
