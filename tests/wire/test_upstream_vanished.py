@@ -94,6 +94,7 @@ def test_vanished_with_what_was_asked(make_client, peer):
     gate.set()
 
 
+@pytest.mark.no_memcheck("it takes longer than a connection may be silent")
 @pytest.mark.parametrize("peer", ["https"], indirect=True)
 def test_vanished_after_goaway(make_client, peer):
     """What the leaving connection still owed is not lost with it."""
@@ -110,6 +111,7 @@ def test_vanished_after_goaway(make_client, peer):
     gate.set()
 
 
+@pytest.mark.no_memcheck("its build lets a reader wait longer than a connection may be silent")
 def test_slow_answers_are_waited_for(client, peer):
     """A server that only takes its time has confirmed the question: it keeps its connection."""
     gate = Gate()
