@@ -103,7 +103,7 @@ void conn_set_fini(struct conn_set *set)
     rate_free(&set->queries);
 }
 
-/* Who has not taken a byte of his answers for longer than any loss on the way explains. */
+/* Who has taken next to nothing of his answers for longer than any loss on the way explains. */
 static struct deadline *oldest_stuck(const struct conn_set *set)
 {
     struct deadline *d = deadlines_oldest(&set->timer[CONN_WRITE]);
