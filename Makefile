@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Polynya: `make run` shows it, `make test` proves it; both install what they lack. `make help` lists the rest.
 #
-# SAN=1 builds with ASan and UBSan into build/san; every other target works the same with it.
+# SAN=1 builds with ASan and UBSan into build/san; every other target works the same with it. V=1 shows the commands.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -11,6 +11,9 @@ B       := $(if $(SAN),build/san,$(if $(MEMCHECK),build/memcheck,build))
 .DEFAULT_GOAL := all
 
 CC      ?= gcc
+V       ?=
+quiet    = $(findstring s,$(firstword -$(MAKEFLAGS)))
+say      = $(if $(V),,@$(if $(quiet),,echo "  $@" && ))
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
            -Wwrite-strings -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wno-strict-aliasing
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -fno-strict-aliasing \
@@ -101,30 +104,30 @@ $B/libpolynya.a: $(LIB_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 $B/polynyad: $B/o/resolver/main.o $B/libpolynya.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(say)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $B/polynya: $(CLI_OBJ) $B/libpolynya.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(say)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $B/o/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(say)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # One program a unit test file; cmocka prints what failed.
 $B/unit/%: tests/unit/%.c $B/libpolynya.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
+	$(say)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
 unit: programs $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
 
 # Fuzz targets twice: with libFuzzer (make fuzz-NAME), and as plain programs that replay the kept corpora.
 $B/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $B/libpolynya.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
+	$(say)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
 replay: $(FUZZ:%=$B/replay/%)
 	@set -e; for t in $(FUZZ); do $B/replay/$$t tests/fuzz/corpus/$$t; done
 FUZZ_SECONDS ?= 60
 build/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out resolver/main.c,$(SRC))
 	@mkdir -p $(@D)
-	clang -std=c17 -D_GNU_SOURCE -DPOLYNYA_POOL_KEPT=0 -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	$(say)clang -std=c17 -D_GNU_SOURCE -DPOLYNYA_POOL_KEPT=0 -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -Wno-everything -o $@ $^ $(LIBS)
 fuzz-%: fuzz-deps build/fuzz/%
 	@mkdir -p build/corpus/$*
@@ -166,7 +169,7 @@ bench: all bench-deps $B/bench/load
 # What a full steering list costs; see tests/bench/README.md.
 $B/bench/%: tests/bench/%.c $B/libpolynya.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
+	$(say)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libpolynya.a -lcmocka $(LIBS)
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
