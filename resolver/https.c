@@ -231,10 +231,14 @@ static enum tls_status read_in(struct conn *c)
         s = dial_read(&c->dial, c->https->in, IN_SIZE, &n);
         if (s != TLS_DONE)
             break;
-        quiet_heard(&c->quiet);
+        /* What comes while nothing is asked, such as PING or GOAWAY, is no sign of use: it stays as idle. */
+        bool in_use = c->quiet.owed || h2_client_streams(c->h2);
+        if (in_use)
+            quiet_heard(&c->quiet);
         if (!h2_client_read(c->h2, bytes_of(c->https->in, n)))
             return TLS_CLOSED;
-        quiet_go_on(&c->quiet, h2_client_posts(c->h2) > 0);
+        if (in_use)
+            quiet_go_on(&c->quiet, h2_client_posts(c->h2) > 0);
     }
     return s;
 }

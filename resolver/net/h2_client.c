@@ -307,6 +307,11 @@ unsigned h2_client_posts(const struct h2_client *c)
     return c->posts;
 }
 
+bool h2_client_streams(const struct h2_client *c)
+{
+    return !link_empty(&c->waiting) || !link_empty(&c->orphans) || !link_empty(&c->resetting);
+}
+
 bool h2_client_take_back(struct h2_client *c, void **owner)
 {
     if (link_empty(&c->waiting))

@@ -49,6 +49,8 @@ struct h2_post *h2_client_post(struct h2_client *c, struct bytes body, void *own
 void h2_client_drop(struct h2_post *p);
 /* Posts that somebody waits for. */
 unsigned h2_client_posts(const struct h2_client *c);
+/* Some post is not over, whether somebody waits for it or not. */
+bool h2_client_streams(const struct h2_client *c);
 /* The next one that somebody waits for, in the order they were posted, after the connection broke; owner gets
  * it. It is dropped. False if there is none. */
 bool h2_client_take_back(struct h2_client *c, void **owner);

@@ -157,6 +157,30 @@ def test_goaway_of_unseen(make_client, make_doh, ca):
     assert len(server.queries("lost.example")) == 2
 
 
+def test_goaway_without_leaving(make_client, make_doh, ca):
+    """A server that says that it leaves, and stays, is left as soon as it owes nothing."""
+    server = make_doh()
+    daemon = make_client(server)
+    with doh.h2_tls(daemon.port, ca) as c:
+        for i in range(6):
+            ask_all(c, f"n{i}-", 1)
+            server.leave()
+            wait_until(lambda: server.open == 0, "the connection to be closed")
+    assert server.shaken == 6
+
+
+def test_idle_limit_is_learnt(make_client, make_doh, ca):
+    """A server that takes leave of idle connections is not met leaving again: we close first."""
+    server = make_doh(idle=1.0)
+    daemon = make_client(server)
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "a", 1)
+        wait_until(lambda: server.open == 0, "the server to close")
+        server.idle = None
+        ask_all(c, "b", 1)
+        wait_until(lambda: server.open == 0, "us to close first", 8)
+
+
 def test_refused_stream_is_asked_once_more(make_client, make_doh, ca):
     server = make_doh(http="refuse")
     daemon = make_client(server)

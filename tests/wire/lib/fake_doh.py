@@ -67,6 +67,7 @@ class _Talk:
             try:
                 data = await asyncio.wait_for(self.tls.recv(), self.server.idle)
             except asyncio.TimeoutError:
+                self.leave(None)
                 return
             if not data:
                 return
