@@ -52,9 +52,10 @@ bool privilege_drop(const char *user)
     raise_descriptors();
     if (user && !become(user))
         return false;
-    /* The change of user has also made us undumpable (prctl(2), PR_SET_DUMPABLE): nobody may trace us for the
-     * keys. */
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0;
+    /* Undumpable, as the change of user alone would make us: what readers ask is in our memory. A limit of 0
+     * is none for a program that core_pattern names (core(5)), nor for who traces us. */
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+           setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0;
 }
 
 bool privilege_give(const char *path, const char *user)

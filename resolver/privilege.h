@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Becomes `user` with its groups for good (NULL: stays who it is), gives up core dumps and gaining
- * privileges. Logs why it failed; the caller must then end. */
+/* Becomes `user` with its groups for good (NULL: stays who it is), gives up core dumps, being
+ * traced and gaining privileges. Logs why it failed; the caller must then end. */
 bool privilege_drop(const char *user);
 /* Makes dir (0700) if it is missing and gives it to user (NULL: leaves the owner). Logs and returns false on
  * failure. */

@@ -62,6 +62,12 @@ def test_nobody_starts_watches_or_signals_others(daemon, inside, role):
     assert process(daemon, role) == pid
 
 
+@pytest.mark.parametrize("role", ["worker", "prober"])
+def test_no_memory_is_left_behind_by_a_crash(daemon, inside, role):
+    """Who asked what is in it, whether or not the daemon changes its user."""
+    assert inside.tries(process(daemon, role), "dump") == errno.EPERM
+
+
 @pytest.mark.skipif(landlock() < 1, reason="this kernel has no Landlock")
 @pytest.mark.parametrize("role,own,others", [("worker", "cache", "prober"), ("prober", "prober", "cache")])
 def test_each_writes_in_its_folder_alone(daemon, inside, role, own, others, tmp_path):

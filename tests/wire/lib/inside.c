@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum what { EXEC, FORK, TRACE, SIGNAL, READ, WRITE, REMOVE, CONNECT, MULTIPATH, LISTEN, PACKETS, HANG };
+enum what { EXEC, FORK, TRACE, SIGNAL, READ, WRITE, REMOVE, CONNECT, MULTIPATH, LISTEN, PACKETS, DUMP, HANG };
 enum { TURN = 50 /* ms: an idle loop must come by, too */ };
 
 struct order {
@@ -68,6 +69,13 @@ static int fork_and_end(void)
     return pid;
 }
 
+/* Into a file, or to the program that core_pattern names, for which a limit of 0 is none (core(5)). */
+static int may_be_dumped(void)
+{
+    errno = EPERM;
+    return prctl(PR_GET_DUMPABLE) == 0 ? -1 : 0;
+}
+
 static int carry_out(void)
 {
     static char *const argv[] = {"true", NULL};
@@ -94,6 +102,8 @@ static int carry_out(void)
         return at_port(bind, 0, 0);
     case PACKETS:
         return socket(AF_PACKET, SOCK_RAW, 0);
+    case DUMP:
+        return may_be_dumped();
     default:
         for (;;)
             ;

@@ -8,7 +8,7 @@ import tempfile
 
 from .process import wait_until
 
-WHAT = ["exec", "fork", "trace", "signal", "read", "write", "remove", "connect", "multipath", "listen", "packets", "hang"]
+WHAT = ["exec", "fork", "trace", "signal", "read", "write", "remove", "connect", "multipath", "listen", "packets", "dump", "hang"]
 HEAD = "=iiii"
 SIZE = struct.calcsize(HEAD) + 256
 
