@@ -177,7 +177,8 @@ unsigned crew_count(const struct crew *c)
     return n;
 }
 
-/* A worker's loop turns at least ten times a second, by its cache's timer; one that is not ready has none. */
+/* A worker's loop turns at least ten times a second, by its cache's timer, and a prober's once, by one of its
+ * own; one that is not ready has none. */
 static bool stands_still(struct crew_child *x, int64_t patience, int64_t now, bool gap)
 {
     uint64_t turns = metric_load(&x->slot->page, METRIC_LOOP_TURNS);
@@ -194,7 +195,8 @@ void crew_watch(struct crew *c, int64_t patience, int64_t now)
     c->watched = now;
     for (unsigned i = 0; i < SHM_SLOTS; i++) {
         struct crew_child *x = &c->child[i];
-        if (!x->pid || x->role != SHM_WORKER || !stands_still(x, patience, now, gap))
+        int64_t its = x->role == SHM_PROBER ? patience * CREW_PROBER_PATIENCE : patience;
+        if (!x->pid || !stands_still(x, its, now, gap))
             continue;
         log_error("watchdog", "who=%s/%u pid=%d text=\"its event loop stands still: killed\"",
                   role_name(x->role), x->index, (int)x->pid);

@@ -56,10 +56,11 @@ bool crew_reap(struct crew *c, pid_t pid, int status, int64_t now, struct crew_c
 /* Two workers died of memory faults within a minute since the last call: a damaged cache file is likely. */
 bool crew_crash_loop(struct crew *c, int64_t now);
 unsigned crew_count(const struct crew *c);
-/* The watchdog: kills every worker that serves and whose event loop has not turned for `patience` ms; it is
- * then restarted as any other that died. To be called at least every CREW_WATCH_EVERY ms: after a longer gap
- * it was us who stood still, and everybody's patience begins anew. */
-enum { CREW_WATCH_EVERY = 1000 };
+/* The watchdog: kills every worker that serves and whose event loop has not turned for `patience` ms, and a
+ * prober, which checks whole lists in one turn, after CREW_PROBER_PATIENCE times as long; it is then
+ * restarted as any other that died. To be called at least every CREW_WATCH_EVERY ms: after a longer gap it
+ * was us who stood still, and everybody's patience begins anew. */
+enum { CREW_WATCH_EVERY = 1000, CREW_PROBER_PATIENCE = 12 };
 void crew_watch(struct crew *c, int64_t patience, int64_t now);
 
 #endif

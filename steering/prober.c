@@ -21,6 +21,8 @@
 /* Seconds that we wait for first results before we say that we are ready; and how often we look. */
 #define FIRST_RESULTS_MAX  2.
 #define FIRST_RESULTS_LOOK 0.01
+/* Seconds between two turns at most: a prober that does not turn is taken for stuck. */
+#define BEAT 1.
 /* Seconds from a folder's change to reading it: a publisher writes several files. */
 #define SETTLE 0.2
 
@@ -44,6 +46,7 @@ struct prober {
     ev_timer began;
     ev_tstamp started;
     ev_timer poll;
+    ev_timer beat;
 };
 
 static int64_t now_seconds(void)
@@ -146,6 +149,11 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
     watch_folders(p);
     read_overrides(p);
     lists_update(p->lists, now_seconds(), true);
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop, (void)w, (void)events;
     metric_count(METRIC_LOOP_TURNS);
 }
 
@@ -170,6 +178,8 @@ static void start_watchers(struct prober *p, int signals)
     ev_timer_init(&p->began, on_began, FIRST_RESULTS_LOOK, FIRST_RESULTS_LOOK);
     p->folders.data = p->settle.data = p->poll.data = p->began.data = p;
     ev_timer_start(p->loop, &p->poll);
+    ev_timer_init(&p->beat, on_beat, BEAT, BEAT);
+    ev_timer_start(p->loop, &p->beat);
     feed_watch_init(&p->watch);
     if (p->watch.fd < 0) {
         log_warn("steering.no-inotify", "text=\"changed lists are noticed by polling alone\"");

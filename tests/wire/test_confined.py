@@ -108,6 +108,20 @@ def test_a_prober_connects_where_mirrors_are_and_serves_nothing(daemon, inside, 
     assert inside.tries(pid, "listen") == errno.EACCES
 
 
+def test_a_prober_that_never_returns_from_a_callback_is_replaced(make_polynya, upstream, tmp_path, inside):
+    """Else nobody proves mirrors any more, and ten minutes later readers get the truth."""
+    publisher = Publisher(tmp_path / "list")
+    publisher.site("news.example", "m1,127.0.0.11")
+    publisher.publish()
+    daemon = make_polynya(upstream, env=inside.env, steering=publisher.config(), limits={"watchdog": "1s"})
+    daemon.expect_errors(r"event=watchdog")
+    victim = process(daemon, "prober")
+    inside.begin(victim, "hang")
+    daemon.program.wait_line(f"event=watchdog who=prober/0 pid={victim}")
+    wait_until(lambda: process(daemon, "prober") != victim, "another prober")
+    assert daemon.metric("watchdog_kills_total") == 1
+
+
 def test_a_worker_that_never_returns_from_a_callback_is_replaced(make_polynya, upstream, inside, ca):
     """One that is stopped is test_lifecycle.py's; this one runs on, and hears no signal to leave."""
     daemon = make_polynya(upstream, env=inside.env, limits={"watchdog": "1s"})
