@@ -204,7 +204,7 @@ static bool may_cut(const struct query_env *e, const struct dns_query *q)
            !snapshot_has(e->snapshot, &q->name);
 }
 
-/* CACHE, then ASK. What is steered is told unless the truth is signed. */
+/* CACHE, then ASK. What is steered is told unless the truth is signed, or where it is not to be had. */
 static void tell_truth(struct query_env *e, struct http_stream *s, const struct dns_query *q,
                        struct bytes steered, const struct steer_text *note)
 {
@@ -225,6 +225,8 @@ static void tell_truth(struct query_env *e, struct http_stream *s, const struct 
         reply_truth(e, s, q, steered, note, &a, REASON_STALE);
     else if (refused == REASON_OK)
         ask(e, s, q, &key, steered, note, state == CACHED_STALE);
+    else if (steered.len)
+        reply_steered(to(e, s, q), steered, note);
     else if (refused == REASON_DOMAIN_RATE)
         reply_error(to(e, s, q), refused);
     else

@@ -248,6 +248,18 @@ def test_dnssec_ok(make_polynya, truth, demo, ca, mode, signed):
         assert str(c.ask(doh.question(NAME)).dns.answer[0][0]) in V4, "without DO it is steered"
 
 
+@pytest.mark.parametrize("limit", ["miss-rate", "domain-miss-rate"])
+def test_dnssec_ok_when_the_truth_may_not_be_asked_for(make_polynya, truth, demo, ca, limit):
+    """A flood of made-up names takes nobody's mirrors away: where the truth is not to be had they are the answer."""
+    daemon = make_polynya(truth, steering=demo.config(), limits={limit: 1})
+    with doh.h2_tls(daemon.port, ca) as c:
+        for n in range(20):
+            c.wait(c.get(doh.question(f"r{n}.{NAME}")))
+        reply = c.ask(doh.question(NAME, do=True))
+        assert reply.ede == [4] and one(reply) in V4
+    assert not truth.queries(NAME)
+
+
 # --- changes
 
 def test_changed_list_is_picked_up(make_polynya, truth, demo, ca):
