@@ -256,7 +256,33 @@ static void check_signature(void *self, size_t i)
         c->is_signed = signed_by_outlet(all->in, c->envelope, &c->entry->delegation->key, &c->verified);
 }
 
-static bool accept_registration(const struct trust_input *in, struct candidate *c)
+/* Maintainers may give a domain below to another key: from there on down names are no longer the outlet's.
+ * The name is a host name under d's domain. */
+static bool is_owner(const struct delegation_index *index, const struct delegation *d,
+                     const struct dns_name *name)
+{
+    char text[DNS_NAME_TEXT_MAX];
+    name_to_text(name, text);
+    const char *domain = text + strlen(text) - strlen(d->domain);
+    for (const char *at = text; at < domain; at = strchr(at, '.') + 1) {
+        const struct delegation_entry *e = index_find(index, at);
+        if (e && !minisign_public_equal(&e->delegation->key, &d->key))
+            return false;
+    }
+    return true;
+}
+
+static bool check_owner(const struct delegation_index *index, const struct candidate *c, struct refusal *why)
+{
+    const struct registration *reg = c->registration;
+    for (unsigned i = 0; i < reg->name_count; i++)
+        if (!is_owner(index, c->entry->delegation, &reg->full[i]))
+            return refuse(why, REFUSAL_WRONG_DOMAIN, "names[%u]", i);
+    return true;
+}
+
+static bool accept_registration(const struct trust_input *in, const struct delegation_index *index,
+                                struct candidate *c)
 {
     const struct registration *reg = c->registration;
     if (!c->entry)
@@ -266,7 +292,8 @@ static bool accept_registration(const struct trust_input *in, struct candidate *
     if (c->entry->taken)
         return refuse(&c->why, REFUSAL_DUPLICATE, "%s", reg->domain);
     return check_registration_times(in, reg, &c->why) && check_seq(in, reg, c->entry->delegation, &c->why) &&
-           guard_registration(in->guard, reg, in->allow_special_use, &c->why);
+           guard_registration(in->guard, reg, in->allow_special_use, &c->why) &&
+           check_owner(index, c, &c->why);
 }
 
 static void tell_refused(const struct trust_input *in, struct trust_result *out, const char *domain,
@@ -278,11 +305,11 @@ static void tell_refused(const struct trust_input *in, struct trust_result *out,
 }
 
 /* In the list's order, whatever the order in which signatures were checked. */
-static bool accept_all(const struct trust_input *in, struct candidate *c, size_t count,
-                       struct trust_result *out)
+static bool accept_all(const struct trust_input *in, const struct delegation_index *index,
+                       struct candidate *c, size_t count, struct trust_result *out)
 {
     for (size_t i = 0; i < count; i++, c++) {
-        if (!accept_registration(in, c)) {
+        if (!accept_registration(in, index, c)) {
             if (c->why.why == REFUSAL_NO_MEMORY)
                 return false;
             tell_refused(in, out, c->registration->domain, &c->why);
@@ -312,7 +339,7 @@ static bool accept_registrations(const struct trust_input *in, struct arena *are
     }
     if (ok)
         parallel_each(count, check_signature, &(struct candidates){in, c});
-    ok = ok && accept_all(in, c, count, out);
+    ok = ok && accept_all(in, &index, c, count, out);
     free(c);
     return ok;
 }

@@ -317,6 +317,31 @@ static void a_second_registration_of_a_domain_is_refused(void **state)
     assert_int_equal(f->site.why, REFUSAL_DUPLICATE);
 }
 
+/* Maintainers gave a domain below the outlet's to somebody else: from there on it is no longer the outlet's
+ * to register, in whichever order the list has the two. */
+static void names_of_another_delegation_are_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    const struct minisign_secret *owners[] = {&w->outlet, &w->maintainer};
+    const enum refusal_why wanted[] = {REFUSAL_NONE, REFUSAL_WRONG_DOMAIN};
+    const char *const names[] = {"\"@\",\"blog\"", "\"@\",\"a.blog\""};
+    for (unsigned i = 0; i < 4; i++) {
+        const char *sites = arena_printf(&w->arena, "%s,%s", site_text(w, "outlet.example", &w->outlet),
+                                         site_text(w, "blog.outlet.example", owners[i / 2]));
+        f->in.delegations = SEAL(w, delegations_text(w, 1, sites), &w->maintainer);
+        set_list(f, list_text(w, 3, f->in.delegations, registration(f, names[i % 2], ADDRESS, "")));
+        assert_true(judge(f));
+        assert_string_equal(refusal_name(f->site.why), refusal_name(wanted[i / 2]));
+    }
+    const char *blog = registration_text(w, "blog.outlet.example", 7, "\"@\"", ADDRESS, "");
+    set_list(f, list_text(w, 3, f->in.delegations,
+                          arena_printf(&w->arena, "%s,%s", registration(f, "\"@\",\"xblog\"", ADDRESS, ""),
+                                       SEAL(w, blog, &w->maintainer).data)));
+    assert_true(judge(f));
+    assert_int_equal(f->out.site_count, 2);
+}
+
 static bool walk(struct fixture *f, struct bytes file, struct root *next)
 {
     f->why.why = REFUSAL_NONE;
@@ -370,6 +395,7 @@ int main(void)
         T(registrations_times_and_seqs),
         T(special_use_is_lifted_on_demand_only),
         T(a_second_registration_of_a_domain_is_refused),
+        T(names_of_another_delegation_are_its_own),
         T(roots_are_walked_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
