@@ -15,8 +15,6 @@
 #include "resolver/upstream.h"
 #include "resolver/validator/validator.h"
 
-enum { HASHES_A_CHECK = 100 }; /* SHA-1 runs that cost about as much as a signature */
-
 struct pending_lookup {
     struct link bucket;
     struct pending *pending;
@@ -133,7 +131,7 @@ static bool tolerates(const struct pending *p)
 static void charge(struct pending_lookup *l, const struct budget *cost)
 {
     const struct pending_options *o = &l->pending->options;
-    unsigned work = cost->checks_done + cost->hash_work / HASHES_A_CHECK;
+    unsigned work = budget_work(cost);
     if (work && o->charge)
         o->charge(o->self, &l->client, work);
 }

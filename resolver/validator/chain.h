@@ -4,7 +4,8 @@
  * A name's place follows from its parent's: by the DS there, or the proof that there is none, and by the
  * DNSKEYs that the DS point at. The questions for all names from the last known one down to the wanted one
  * are asked at once, CHAIN_AHEAD levels deep; each is asked once however many wait for it. Everything found
- * is kept for as long as it is valid; failures shortly. Nothing here blocks. */
+ * is kept for as long as it is valid; failures shortly. A name is bogus if the replies on the way to it cost
+ * more than CHAIN_WORK, however little each of them does. Nothing here blocks. */
 #ifndef POLYNYA_VALIDATOR_CHAIN_H
 #define POLYNYA_VALIDATOR_CHAIN_H
 
@@ -16,6 +17,7 @@ enum {
     CHAIN_CUTS = 2000,  /* names being asked for */
     CHAIN_AHEAD = 4,    /* levels below the last known name that are asked for at once */
     CHAIN_DEPTH = 48,   /* levels at which zones are looked for */
+    CHAIN_WORK = 128,   /* signatures, as budget_work counts, on the way to one name */
     CHAIN_TTL_MAX = 86400,
     CHAIN_BOGUS_TTL = 30, /* seconds; RFC 4035 4.7 */
     CHAIN_FAILED_TTL = 2

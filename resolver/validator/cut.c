@@ -152,6 +152,16 @@ static void settle(struct cut *c, const struct outcome *o)
     finish(c, z);
 }
 
+/* What one message may cost, CHAIN_DEPTH of them may not. What was found on the way is known now. */
+static bool too_dear(struct cut *c, struct outcome *out)
+{
+    if (budget_work(&c->cost) <= CHAIN_WORK)
+        return false;
+    c->cost.limited |= LIMITED_CHECKS;
+    *out = (struct outcome){.state = ZONE_BOGUS, .why = REASON_DNSSEC_BOGUS};
+    return true;
+}
+
 void cut_go(struct cut *c)
 {
     struct outcome o = {0};
@@ -164,7 +174,7 @@ void cut_go(struct cut *c)
         }
         if (!c->ds_found && !c->ds.done)
             return;
-        if (!c->ds_found && cut_take_ds(c, &o)) {
+        if (!c->ds_found && (too_dear(c, &o) || cut_take_ds(c, &o))) {
             settle(c, &o);
             return;
         }

@@ -12,12 +12,13 @@
 #include "resolver/validator/memo.h"
 
 enum {
-    VERIFY_CHECKS = 48,    /* signatures checked for one message */
-    VERIFY_SET_CHECKS = 8, /* for one RRset */
-    VERIFY_TAG_KEYS = 4,   /* keys of one tag and algorithm tried for a signature */
-    VERIFY_HASHES = 3264,  /* SHA-1 runs for NSEC3 for one message: 64 names of 50 iterations */
-    VERIFY_KEYS_MAX = 48,  /* keys of a zone that are looked at */
-    VERIFY_DS_MAX = 16     /* DS of a zone that are looked at */
+    VERIFY_CHECKS = 48,          /* signatures checked for one message */
+    VERIFY_SET_CHECKS = 8,       /* for one RRset */
+    VERIFY_TAG_KEYS = 4,         /* keys of one tag and algorithm tried for a signature */
+    VERIFY_HASHES = 3264,        /* SHA-1 runs for NSEC3 for one message: 64 names of 50 iterations */
+    VERIFY_HASHES_A_CHECK = 100, /* such that cost about as much as a signature */
+    VERIFY_KEYS_MAX = 48,        /* keys of a zone that are looked at */
+    VERIFY_DS_MAX = 16           /* DS of a zone that are looked at */
 };
 
 /* What was not done because it is more than one message may cost: bits of budget.limited. */
@@ -43,6 +44,12 @@ static inline void budget_charge(struct budget *b, const struct budget *other)
     b->hash_work += other->hash_work;
     b->remembered += other->remembered;
     b->limited |= other->limited;
+}
+
+/* In signatures checked. */
+static inline unsigned budget_work(const struct budget *b)
+{
+    return b->checks_done + b->hash_work / VERIFY_HASHES_A_CHECK;
 }
 
 /* Scratch memory of all checks: one per thread, too large for a stack. */

@@ -4,9 +4,12 @@ import asyncio
 
 import dns.flags
 import dns.rcode
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from lib import doh
+from lib.process import wait_until
 from lib.upstream import PATIENT
 from lib.zones import BRIEF, PARDONED
 
@@ -123,6 +126,34 @@ def test_limits_are_counted(start):
     # Of 40 keys and 21 signatures, no more was tried than one answer may cost.
     assert ask.daemon.metric("dnssec_signature_checks_total") < 60
     assert ask.daemon.metric("dnssec_nsec3_hashes_total") < 1000
+
+
+def test_a_long_way_costs_no_more(make_polynya, make_upstream, world, ca):
+    """Each step of the chain of trust is a message of its own: together they are bounded, too, for whoever asks."""
+    front = make_upstream()
+
+    def dear(rrset):
+        """Seven signatures that do not hold in front of one that does."""
+        sig = rrset[0]
+        false = [sig.replace(signature=bytes([i]) + sig.signature[1:]) for i in range(7)]
+        return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, [*false, sig])
+
+    async def step(x):
+        reply = world.resolve(x.seen.wire)[1]
+        for section in reply.answer, reply.authority:
+            section[:] = [dear(r) if r.rdtype == dns.rdatatype.RRSIG else r for r in section]
+        if x.seen.type == "A":    # the place of a name that nobody signed must be found
+            reply.set_rcode(0)
+            reply.answer, reply.authority = [dns.rrset.from_text(x.seen.name, 600, "IN", "A", "192.0.2.1")], []
+        x.send(reply.to_wire(max_size=65535, want_shuffle=False))
+    front.script_all(step)
+    daemon = make_polynya(front, upstream=PATIENT, dnssec={
+        "mode": "validate", "anchors": str(world.anchors), "follow": False})
+    with doh.h2_tls(daemon.port, ca) as c:
+        assert c.ask(doh.question("x." * 40 + "one.ed.")).dns.rcode() == dns.rcode.SERVFAIL
+        wait_until(lambda: daemon.metric('dnssec_answers_total{verdict="bogus"}') == 1, "the verdict")
+    assert daemon.metric("dnssec_signature_checks_total") < 200
+    assert daemon.metric('dnssec_limited_total{limit="signatures"}') == 1
 
 
 def test_what_a_zone_says_again_is_checked_once(start):
