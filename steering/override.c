@@ -172,11 +172,19 @@ enum health_force override_lookup(const struct overrides *o, const char *domain,
     return HEALTH_NOT_FORCED;
 }
 
-static uint32_t apply_to_mirror(const struct overrides *o, const char *domain, const struct view_mirror *m,
-                                struct health_record *records)
+/* Of a policy zone's mirrors nobody has signed anything: only a proof speaks for them. */
+static enum health_force force_of(const struct overrides *o, const struct view_site *s, const char *domain,
+                                  const struct view_mirror *m)
+{
+    enum health_force force = override_lookup(o, domain, m->id);
+    return force == HEALTH_FORCED_UP && !view_site_signed(s) ? HEALTH_NOT_FORCED : force;
+}
+
+static uint32_t apply_to_mirror(const struct overrides *o, const struct view_site *s, const char *domain,
+                                const struct view_mirror *m, struct health_record *records)
 {
     uint32_t changed = 0;
-    enum health_force force = override_lookup(o, domain, m->id);
+    enum health_force force = force_of(o, s, domain, m);
     for (unsigned i = 0; i < m->address_count; i++) {
         struct health_record *r = &records[m->address_first + i];
         changed += r->forced != force;
@@ -196,7 +204,7 @@ uint32_t override_apply(const struct overrides *o, const struct view *v, struct 
             char domain[DNS_NAME_TEXT_MAX];
             name_to_text(&s->domain, domain);
             for (unsigned n = 0; n < s->mirror_count; n++)
-                changed += apply_to_mirror(o, domain, &view_site_mirrors(s)[n], records);
+                changed += apply_to_mirror(o, s, domain, &view_site_mirrors(s)[n], records);
         }
     return changed;
 }

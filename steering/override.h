@@ -37,8 +37,8 @@ void override_free(struct overrides **o);
 /* What the last matching rule says of that mirror; NOT_FORCED without one. o may be NULL: no rules. domain is
  * text without a final dot. */
 enum health_force override_lookup(const struct overrides *o, const char *domain, const char *id);
-/* Sets `forced` of every record of a table parallel to v: view_address_count(v) of them. Returns how many
- * have changed. */
+/* Sets `forced` of every record of a table parallel to v: view_address_count(v) of them; never UP of a policy
+ * zone's. Returns how many have changed. */
 uint32_t override_apply(const struct overrides *o, const struct view *v, struct health_record *records);
 
 #endif

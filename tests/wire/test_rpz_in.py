@@ -268,6 +268,23 @@ def test_the_certificate_must_be_the_names(make_polynya, truth, zone, ca, mirror
     assert addresses(daemon, OTHER, ca) == {TRUTH}
 
 
+@pytest.mark.parametrize("mode", ["on", "off"])
+def test_no_override_stands_for_a_proof(make_polynya, truth, zone, ca, mirror, authority, tmp_path, mode):
+    """UP speaks for what an outlet has signed; of a policy zone's mirrors nothing but a proof speaks."""
+    stranger = mirror("127.0.0.24", authority.issue("stranger.example"))
+    publisher = Publisher(tmp_path / "list")
+    publisher.site(SIGNED, "m1,127.0.0.25,port=9")
+    publisher.publish()
+    zone.write(1, rule(OTHER, stranger))
+    (tmp_path / "overrides").write_text("*/* => UP\n")
+    more = {"overrides": str(tmp_path / "overrides"), "lists": publisher.config()["lists"], "probe": {"mode": mode}}
+    daemon = make_polynya(truth, steering=steering(zone, ca, **more))
+    await_answer(daemon, ca, SIGNED, "127.0.0.25")
+    await_rows(daemon, zone=(1, 1))
+    wait_until(lambda: mode == "off" or stranger.connections > 3, "the stranger is probed")
+    assert addresses(daemon, OTHER, ca) == {TRUTH}
+
+
 def test_a_signed_lists_dead_mirror_is_no_policy_zones_chance(make_polynya, truth, zone, ca, mirror, tmp_path):
     signed, other = mirror("127.0.0.25"), mirror("127.0.0.26")
     publisher = Publisher(tmp_path / "list")
