@@ -151,3 +151,25 @@ bool guard_registration(const struct guard *g, const struct registration *reg, b
         }
     return true;
 }
+
+static bool is_owner(const struct delegations *all, const struct delegation *d, const struct dns_name *name)
+{
+    char text[DNS_NAME_TEXT_MAX];
+    name_to_text(name, text);
+    const char *domain = text + strlen(text) - strlen(d->domain);
+    for (const char *at = text; at < domain; at = strchr(at, '.') + 1) {
+        const struct delegation *below = delegations_find(all, at);
+        if (below && !minisign_public_equal(&below->key, &d->key))
+            return false;
+    }
+    return true;
+}
+
+bool guard_owner(const struct delegations *all, const struct delegation *d, const struct registration *reg,
+                 struct refusal *why)
+{
+    for (unsigned i = 0; i < reg->name_count; i++)
+        if (!is_owner(all, d, &reg->full[i]))
+            return refuse(why, REFUSAL_WRONG_DOMAIN, "names[%u]", i);
+    return true;
+}

@@ -8,6 +8,7 @@
 #define POLYNYA_STEERING_GUARD_H
 
 #include "data/base/address.h"
+#include "data/list/delegations.h"
 #include "data/list/registration.h"
 
 struct guard;
@@ -33,5 +34,9 @@ bool guard_domain(const struct guard *g, const char *domain, struct refusal *why
  * alone. */
 bool guard_registration(const struct guard *g, const struct registration *reg, bool allow_special_use,
                         struct refusal *why);
+/* Whether d's key owns all names of a registration of d's domain: maintainers may have given a domain below,
+ * and with it every name there, to another key. WRONG_DOMAIN. After guard_registration. */
+bool guard_owner(const struct delegations *all, const struct delegation *d, const struct registration *reg,
+                 struct refusal *why);
 
 #endif

@@ -256,32 +256,7 @@ static void check_signature(void *self, size_t i)
         c->is_signed = signed_by_outlet(all->in, c->envelope, &c->entry->delegation->key, &c->verified);
 }
 
-/* Maintainers may give a domain below to another key: from there on down names are no longer the outlet's.
- * The name is a host name under d's domain. */
-static bool is_owner(const struct delegation_index *index, const struct delegation *d,
-                     const struct dns_name *name)
-{
-    char text[DNS_NAME_TEXT_MAX];
-    name_to_text(name, text);
-    const char *domain = text + strlen(text) - strlen(d->domain);
-    for (const char *at = text; at < domain; at = strchr(at, '.') + 1) {
-        const struct delegation_entry *e = index_find(index, at);
-        if (e && !minisign_public_equal(&e->delegation->key, &d->key))
-            return false;
-    }
-    return true;
-}
-
-static bool check_owner(const struct delegation_index *index, const struct candidate *c, struct refusal *why)
-{
-    const struct registration *reg = c->registration;
-    for (unsigned i = 0; i < reg->name_count; i++)
-        if (!is_owner(index, c->entry->delegation, &reg->full[i]))
-            return refuse(why, REFUSAL_WRONG_DOMAIN, "names[%u]", i);
-    return true;
-}
-
-static bool accept_registration(const struct trust_input *in, const struct delegation_index *index,
+static bool accept_registration(const struct trust_input *in, const struct delegations *all,
                                 struct candidate *c)
 {
     const struct registration *reg = c->registration;
@@ -293,7 +268,7 @@ static bool accept_registration(const struct trust_input *in, const struct deleg
         return refuse(&c->why, REFUSAL_DUPLICATE, "%s", reg->domain);
     return check_registration_times(in, reg, &c->why) && check_seq(in, reg, c->entry->delegation, &c->why) &&
            guard_registration(in->guard, reg, in->allow_special_use, &c->why) &&
-           check_owner(index, c, &c->why);
+           guard_owner(all, c->entry->delegation, reg, &c->why);
 }
 
 static void tell_refused(const struct trust_input *in, struct trust_result *out, const char *domain,
@@ -305,11 +280,11 @@ static void tell_refused(const struct trust_input *in, struct trust_result *out,
 }
 
 /* In the list's order, whatever the order in which signatures were checked. */
-static bool accept_all(const struct trust_input *in, const struct delegation_index *index,
-                       struct candidate *c, size_t count, struct trust_result *out)
+static bool accept_all(const struct trust_input *in, struct candidate *c, size_t count,
+                       struct trust_result *out)
 {
     for (size_t i = 0; i < count; i++, c++) {
-        if (!accept_registration(in, index, c)) {
+        if (!accept_registration(in, &out->delegations, c)) {
             if (c->why.why == REFUSAL_NO_MEMORY)
                 return false;
             tell_refused(in, out, c->registration->domain, &c->why);
@@ -339,7 +314,7 @@ static bool accept_registrations(const struct trust_input *in, struct arena *are
     }
     if (ok)
         parallel_each(count, check_signature, &(struct candidates){in, c});
-    ok = ok && accept_all(in, &index, c, count, out);
+    ok = ok && accept_all(in, c, count, out);
     free(c);
     return ok;
 }

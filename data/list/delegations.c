@@ -69,11 +69,13 @@ static int compare_domains(const void *a, const void *b)
                   (*(const struct delegation *const *)b)->domain);
 }
 
-static bool check_unique(const struct field_reader *r, const struct delegations *d)
+/* Also puts them in order. */
+static bool check_unique(const struct field_reader *r, struct delegations *d)
 {
     const struct delegation **sorted = field_alloc(r, d->site_count, sizeof(*sorted));
     if (!sorted)
         return false;
+    d->by_domain = sorted;
     for (unsigned i = 0; i < d->site_count; i++)
         sorted[i] = &d->sites[i];
     qsort(sorted, d->site_count, sizeof(*sorted), compare_domains);
@@ -155,8 +157,9 @@ struct bytes delegations_print(const struct delegations *d, struct arena *arena)
 
 const struct delegation *delegations_find(const struct delegations *d, const char *domain)
 {
-    for (unsigned i = 0; i < d->site_count; i++)
-        if (strcmp(d->sites[i].domain, domain) == 0)
-            return &d->sites[i];
-    return NULL;
+    const struct delegation wanted = {.domain = domain}, *key = &wanted;
+    const struct delegation **found =
+        d->by_domain ? bsearch(&key, d->by_domain, d->site_count, sizeof *d->by_domain, compare_domains)
+                     : NULL;
+    return found ? *found : NULL;
 }

@@ -38,12 +38,13 @@ struct delegations {
     int64_t expires;
     struct delegation *sites;
     unsigned site_count;
+    const struct delegation **by_domain; /* the sites in order, as they were parsed */
 };
 
 /* Text of the document. Shape only: no signature, no clock, no guard. Lives in the arena. */
 bool delegations_parse(struct bytes text, struct arena *arena, struct delegations *out, struct refusal *why);
 struct bytes delegations_print(const struct delegations *d, struct arena *arena);
-/* The delegation of exactly that domain (lower-case text), NULL if none. Linear. */
+/* The delegation of exactly that domain (lower-case text) among those parsed, NULL if none. */
 const struct delegation *delegations_find(const struct delegations *d, const char *domain);
 
 #endif

@@ -71,6 +71,7 @@ static bool change_sites(struct cli *c, const struct options *o, const struct de
         sites[n++] = *site;
     d->sites = sites;
     d->site_count = n;
+    d->by_domain = NULL; /* nobody looks into it any more */
     return true;
 }
 

@@ -84,7 +84,7 @@ static bool acceptable(const struct edition *ed, const struct envelope *e, struc
         return false;
     if (r->expires <= ed->now)
         return refuse(why, REFUSAL_EXPIRED, "expires");
-    return guard_registration(ed->guard, r, ed->o->special, why);
+    return guard_registration(ed->guard, r, ed->o->special, why) && guard_owner(&ed->delegations, d, r, why);
 }
 
 /* One registration a domain: the highest seq. */

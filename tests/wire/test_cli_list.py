@@ -183,6 +183,19 @@ def test_publish_leaves_bad_registrations_out(made):
     assert verify(made)["outlet.example"] == ""
 
 
+def test_publish_leaves_out_names_of_another_delegation(made):
+    """As readers would: nobody finds out by his site's being gone."""
+    made("registration", "new", "outlet.example", "--seq", "9", "--name", "@", "--name", "blog", "--mirror", "m1,9.9.9.9",
+         "--key", "outlet.key", "--out", "list/registrations/wide.json")
+    made("publish", "list", "--key", "pub.key")
+    assert verify(made)["outlet.example"] == ""
+    made("delegate", "list/delegations.json", "blog.outlet.example", "--outlet-key", "stranger.pub", "--blocked", "RU=ip",
+         "--key", "maint.key")
+    done = made.run("publish", "list", "--key", "pub.key")
+    assert done.returncode == 0 and "wide.json" in done.stderr and "another domain" in done.stderr
+    assert verify(made)["outlet.example"] == "", "the registration before it"
+
+
 def test_publish_takes_the_highest_seq_and_health(made):
     made("registration", "new", "outlet.example", "--after", "list/registrations/outlet.json", "--mirror",
          "m3,8.8.8.8", "--key", "outlet.key", "--out", "list/registrations/a-newer.json")
