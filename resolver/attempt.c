@@ -176,17 +176,20 @@ static void on_bad(struct attempt *a, enum asked_verdict v)
         a->sights |= SAW_GARBLED;
     if (++a->bad < ATTEMPT_BAD_MAX && is_under_way(a))
         return;
-    if (a->state == ATTEMPT_UDP)
+    if (a->state == ATTEMPT_UDP) {
         ask_again(a, OVER_STREAM);
-    else
-        fail(a, SAW_GARBLED);
+        return;
+    }
+    server_is_silent(a, OVER_STREAM); /* nobody else speaks there */
+    fail(a, SAW_GARBLED);
 }
 
 /* What a reply tells about the server's ways. Only TCP is believed about case: its replies cannot be forged
- * blindly. */
+ * blindly. Who wants signatures tries EDNS each time: without it every signed name would be bogus for as long
+ * as the habit is remembered, and one forged or strange reply is enough to learn it. */
 static void learn(struct attempt *a, struct bytes reply)
 {
-    if (a->plain_asked)
+    if (a->plain_asked && !a->asked->dnssec_ok)
         a->server->plain_until = clock_mono_ms() + SERVER_HABIT;
     if (a->case_changed && a->state == ATTEMPT_STREAM && !asked_same_case(a->asked, reply))
         a->server->tcp_until = clock_mono_ms() + SERVER_HABIT;

@@ -93,6 +93,16 @@ def test_garbled_message(make_client, make_doh, body, ca):
         wait_until(lambda: not refused(c, "again.example"), "the server to be asked again")
 
 
+def test_who_answers_garbage_is_asked_less(make_client, make_doh, ca):
+    """As who does not answer: else each question would go there first, and be asked once more elsewhere."""
+    bad, good = make_doh(), make_doh()
+    bad.http = (200, {"content-type": "application/dns-message"}, b"\0" * 40)
+    daemon = make_client(bad, good)
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "n", 60)
+    assert len(bad.requests) <= 30
+
+
 def test_not_http2(make_client, make_doh, ca):
     server = make_doh(alpn=("http/1.1",))
     daemon = make_client(server)

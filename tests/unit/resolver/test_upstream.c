@@ -279,6 +279,28 @@ static void test_no_edns(void **state)
     assert_int_equal(b->fake[0].plain_queries, 2);
 }
 
+/* Signatures come with EDNS alone: that one question was refused with it must not take them from all others.
+ */
+static void test_signatures_are_asked_for_again(void **state)
+{
+    struct bench *b = *state;
+    struct outcome o = {0};
+    struct dns_query q;
+    open_one(b, FAKE_NO_EDNS);
+    fake_query(&q, "www.example.com");
+    q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_non_null(upstream_ask(b->upstream, &q, on_done, &o));
+        fake_run(b->loop, &o.done, i);
+        assert_int_equal(b->fake[0].udp_queries, 2 * i);
+    }
+    b->fake[0].way = FAKE_GOOD;
+    assert_non_null(upstream_ask(b->upstream, &q, on_done, &o));
+    fake_run(b->loop, &o.done, 3);
+    assert_int_equal(b->fake[0].udp_queries, 5);
+    assert_int_equal(b->fake[0].plain_queries, 2);
+}
+
 static void test_pipelined_out_of_order(void **state)
 {
     struct bench *b = *state;
@@ -599,6 +621,7 @@ int main(void)
         T(test_flood_goes_tcp),
         T(test_lowering_server),
         T(test_no_edns),
+        T(test_signatures_are_asked_for_again),
         T(test_pipelined_out_of_order),
         T(test_tcp_closed_midway),
         T(test_tcp_always_closed),
