@@ -53,7 +53,7 @@ static struct https *https_of(struct stream *s)
 static void on_ready(struct dial *d);
 static void on_failed(struct dial *d, enum dial_end why);
 static void on_over(struct quiet *q);
-static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len);
+static void on_done(void *owner, const struct h2_reply *reply);
 
 static void conn_free(struct conn *c)
 {
@@ -143,19 +143,21 @@ static bool resend(struct https *h, struct stream_query *q)
     return c && post(c, q);
 }
 
-static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len)
+static void on_done(void *owner, const struct h2_reply *reply)
 {
     struct stream_query *q = owner;
     struct https *h = https_of(q->stream);
     take_off(h, q);
-    if (end == H2_END_UNSEEN && resend(h, q))
+    if (reply->end == H2_END_UNSEEN && resend(h, q))
         return;
     q->stream = NULL;
-    if (end == H2_END_ANSWER) {
-        q->reply(q, body, len);
+    if (reply->end == H2_END_ANSWER) {
+        if (reply->age)
+            msg_age(reply->body, reply->len, reply->age); /* RFC 8484 5.1 */
+        q->reply(q, reply->body, reply->len);
         return;
     }
-    h->refused(h->stream.env.self, end);
+    h->refused(h->stream.env.self, reply->end);
     q->failed(q);
 }
 

@@ -164,6 +164,17 @@ bool msg_next(struct msg_iter *it, struct dns_rr *rr)
     return !it->malformed;
 }
 
+void msg_age(uint8_t *message, size_t len, uint32_t seconds)
+{
+    struct msg_iter it;
+    struct dns_rr rr;
+    if (!msg_iter_init(&it, bytes_of(message, len)))
+        return;
+    while (msg_next(&it, &rr))
+        if (rr.type != DNS_OPT)
+            put_u32(message + rr.ttl_at, rr.ttl > seconds && rr.ttl <= INT32_MAX ? rr.ttl - seconds : 0);
+}
+
 bool msg_find_opt(struct bytes message, struct dns_rr *opt)
 {
     struct msg_iter it;

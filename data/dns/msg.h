@@ -114,6 +114,10 @@ bool msg_iter_init(struct msg_iter *it, struct bytes message);
 /* The next RR; false at the end. Trailing bytes behind the last RR set malformed. */
 bool msg_next(struct msg_iter *it, struct dns_rr *rr);
 
+/* Takes seconds off all TTLs, down to 0, as far as the message makes sense. A TTL with the high bit is 0 (RFC
+ * 2181 8). */
+void msg_age(uint8_t *message, size_t len, uint32_t seconds);
+
 /* The first OPT of a message; false if there is none or the message is malformed. */
 bool msg_find_opt(struct bytes message, struct dns_rr *opt);
 

@@ -20,7 +20,8 @@ struct h2_post {
     void *owner; /* NULL: nobody waits */
     int32_t id;
     unsigned status; /* 0 before it came */
-    bool typed;      /* application/dns-message */
+    uint32_t age;
+    bool typed; /* application/dns-message */
     bool whole;
     bool too_long;
     bool reset; /* by us, as an orphan */
@@ -109,6 +110,19 @@ static bool is_dns_message(struct bytes value)
     return value.len == type.len || strchr("; \t", value.data[type.len]);
 }
 
+/* More than fits means for ever, and what is no number nothing (RFC 9111 1.2.2, 5.1). */
+static uint32_t seconds_of(struct bytes text)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return 0;
+        n = n * 10 + text.data[i] - '0';
+        n = n < INT32_MAX ? n : INT32_MAX;
+    }
+    return (uint32_t)n;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *self)
 {
@@ -121,9 +135,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (is_named(name, name_len, ":status") && uint_parse(bytes_of(value, value_len), 999, &status)) {
         p->status = (unsigned)status;
         p->typed = false;
+        p->age = 0;
     }
     if (is_named(name, name_len, "content-type") && p->len == 0)
         p->typed = is_dns_message(bytes_of(value, value_len));
+    if (is_named(name, name_len, "age") && p->len == 0)
+        p->age = seconds_of(bytes_of(value, value_len));
     return 0;
 }
 
@@ -332,14 +349,15 @@ static void tell(struct h2_client *c)
     while (!link_empty(&c->over)) {
         struct h2_post *p = holder_of(c->over.next, struct h2_post, link);
         void *owner = p->owner;
-        enum h2_end end = end_of(p);
-        bool answer = end == H2_END_ANSWER;
+        struct h2_reply reply = {.end = end_of(p)};
+        if (reply.end == H2_END_ANSWER)
+            reply = (struct h2_reply){H2_END_ANSWER, p->body, p->len, p->age};
         /* Nobody can drop it any more. */
         c->posts -= owner != NULL;
         p->owner = NULL;
         link_remove(&p->link);
         if (owner)
-            c->o.done(owner, end, answer ? p->body : NULL, answer ? p->len : 0);
+            c->o.done(owner, &reply);
         post_free(p);
     }
 }

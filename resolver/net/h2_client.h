@@ -28,15 +28,22 @@ enum h2_end {
     H2_END_RESET     /* given up by the server, or broken */
 };
 
+/* Body is borrowed, may be written to, and empty unless end is H2_END_ANSWER. */
+struct h2_reply {
+    enum h2_end end;
+    uint8_t *body;
+    size_t len;
+    uint32_t age; /* seconds it lay in caches on its way (RFC 9111 5.1) */
+};
+
 struct h2_client;
 struct h2_post;
 
 struct h2_client_options {
     const char *authority, *path; /* borrowed for the connection's life */
     /* The post is over, and freed afterwards. Called from within h2_client_read and h2_client_write; may post
-     * and drop, but not free the client. body is borrowed, may be written to, and empty unless end is
-     * H2_END_ANSWER. */
-    void (*done)(void *owner, enum h2_end end, uint8_t *body, size_t len);
+     * and drop, but not free the client. */
+    void (*done)(void *owner, const struct h2_reply *reply);
 };
 
 /* NULL without memory. */

@@ -17,19 +17,19 @@ struct bench {
 static struct bench bench;
 
 /* Answers are read to their last byte, so that a wrong length is seen. */
-static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len)
+static void on_done(void *owner, const struct h2_reply *reply)
 {
     struct h2_post **slot = owner;
     assert(*slot);
-    assert(end == H2_END_ANSWER || len == 0);
+    assert(reply->end == H2_END_ANSWER || reply->len == 0);
     *slot = NULL;
-    volatile uint8_t last = len ? body[len - 1] : 0;
+    volatile uint8_t last = reply->len ? reply->body[reply->len - 1] : 0;
     (void)last;
     /* One that was told may be followed by another, and may drop others. */
-    if (end == H2_END_UNSEEN)
+    if (reply->end == H2_END_UNSEEN)
         *slot = h2_client_post(bench.client, BYTES_LIT("again"), slot);
     struct h2_post **other = &bench.post[(size_t)(slot - bench.post + 1) % POSTS];
-    if (len == 1 && *other) {
+    if (reply->len == 1 && *other) {
         h2_client_drop(*other);
         *other = NULL;
     }

@@ -112,6 +112,19 @@ def test_not_http2(make_client, make_doh, ca):
     assert "why=no-tls" in daemon.program.wait_line(r"event=upstream\.tls")
 
 
+@pytest.mark.parametrize("age, left", [("100", 200), ("300", 0), ("99999999999999999999", 0), ("1x", 300), ("-1", 300)])
+def test_time_spent_in_caches_counts(make_client, make_doh, age, left, ca):
+    """RFC 8484 5.1: the Age of an answer is taken off its TTLs."""
+    server = make_doh()
+    server.fields = {"age": age}
+    server.script_all(answer("A 192.0.2.1", ttl=300))
+    daemon = make_client(server)
+    with doh.h2_tls(daemon.port, ca) as c:
+        for _ in range(2):
+            assert max(left - 5, 0) <= c.ask(doh.question("a.example")).dns.answer[0].ttl <= left
+    assert len(server.queries("a.example")) == (1 if left else 2)
+
+
 def test_answers_out_of_order(make_client, make_doh, ca):
     server = make_doh()
     gate = Gate()

@@ -13,6 +13,9 @@ from hyperframe.frame import GoAwayFrame
 from .fake_dot import FakeDot
 
 
+TYPE = {"content-type": "application/dns-message"}
+
+
 class FakeDoh(FakeDot):
     """`http` says how requests are answered; it may be changed while it runs:
 
@@ -23,6 +26,7 @@ class FakeDoh(FakeDot):
     def __init__(self, pair, http="good", max_streams=None, alpn=("h2",), **how):
         self.http, self.max_streams = http, max_streams
         self.requests = []      # (fields, body)
+        self.fields = {}        # of good answers, besides the type
         self.most = 0           # requests open at a time
         self.cancelled = 0      # streams that the client reset
         self._talks = set()
@@ -104,9 +108,9 @@ class _Talk:
             self.answer(stream, body, status, fields)
         else:
             server.take(self.bodies[stream], "https", self.writer.get_extra_info("peername"), self.number,
-                        lambda wire: self.answer(stream, wire), self.writer.close, lambda data: self.part(stream, data))
+                        lambda wire: self.answer(stream, wire, 200, {**TYPE, **server.fields}), self.writer.close, lambda data: self.part(stream, data))
 
-    def answer(self, stream, body, status=200, fields={"content-type": "application/dns-message"}):
+    def answer(self, stream, body, status, fields):
         try:
             self.h2.send_headers(stream, [(":status", str(status)), *fields.items()])
             for at in range(0, len(body), 16384):

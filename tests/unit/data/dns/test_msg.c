@@ -296,6 +296,28 @@ static void iteration(void **state)
     assert_false(msg_iter_init(&it, bytes_of(message.data, 20)));
 }
 
+static void aged(void **state)
+{
+    (void)state;
+    static struct reply r;
+    static const uint32_t left[] = {0, 1, 200, 0, 0x01008000}; /* of the OPT that is no TTL */
+    struct msg_iter it;
+    struct dns_rr rr;
+    unsigned n = 0;
+    reply_begin(&r, "a.example", DNS_A, 0);
+    reply_a(&r, "a.example", 100, "\1\2\3\4");
+    reply_a(&r, "a.example", 101, "\1\2\3\4");
+    reply_a(&r, "a.example", 300, "\1\2\3\4");
+    reply_a(&r, "a.example", 0x80000000, "\1\2\3\4");
+    reply_rr(&r, DNS_ADDITIONAL, ".", DNS_OPT, 0x01008000, BYTES_NONE);
+    struct bytes message = writer_done(&r.w);
+    msg_age(r.w.data, message.len, 100);
+    assert_true(msg_iter_init(&it, message));
+    for (; msg_next(&it, &rr); n++)
+        assert_int_equal(rr.ttl, left[n]);
+    assert_int_equal(n, 5);
+}
+
 static void mnemonics(void **state)
 {
     (void)state;
@@ -330,12 +352,19 @@ static void mnemonics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain),           cmocka_unit_test(options),
-        cmocka_unit_test(options_refused), cmocka_unit_test(other_additional),
-        cmocka_unit_test(header_refused),  cmocka_unit_test(types_and_classes),
-        cmocka_unit_test(names_refused),   cmocka_unit_test(long_names),
-        cmocka_unit_test(cut_everywhere),  cmocka_unit_test(written),
-        cmocka_unit_test(iteration),       cmocka_unit_test(mnemonics),
+        cmocka_unit_test(plain),
+        cmocka_unit_test(options),
+        cmocka_unit_test(options_refused),
+        cmocka_unit_test(other_additional),
+        cmocka_unit_test(header_refused),
+        cmocka_unit_test(types_and_classes),
+        cmocka_unit_test(names_refused),
+        cmocka_unit_test(long_names),
+        cmocka_unit_test(cut_everywhere),
+        cmocka_unit_test(written),
+        cmocka_unit_test(iteration),
+        cmocka_unit_test(mnemonics),
+        cmocka_unit_test(aged),
     };
     return cmocka_run_group_tests_name("dns msg", tests, NULL, NULL);
 }

@@ -24,15 +24,15 @@ struct bench {
 
 static struct bench *bench_of_owner;
 
-static void on_done(void *owner, enum h2_end end, uint8_t *body, size_t len)
+static void on_done(void *owner, const struct h2_reply *reply)
 {
     struct bench *b = bench_of_owner;
     struct h2_post **slot = owner;
     *slot = NULL;
     b->done++;
-    b->end = end;
-    b->len = len;
-    assert_true(len == 0 || body);
+    b->end = reply->end;
+    b->len = reply->len;
+    assert_true(reply->len == 0 || reply->body);
 }
 
 static void drain(struct bench *b)
