@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operators' pages: /metrics and /health on their own listener, /status on the control socket, `polynya status`."""
 import json
+import os
+import signal
+import socket
 import stat
 
+import dns.rcode
 import pytest
 
 from lib import doh
 from lib.polynya import run_cli
+from lib.process import wait_until
+from lib.upstream import answer, drop, fail, forge, garble, nxdomain
 
 
 def test_metrics_parse_and_count(make_polynya, upstream, ca):
@@ -36,6 +42,39 @@ def test_metrics_name_nobody(make_polynya, upstream, ca):
     text = daemon.admin("/metrics")[1].decode() + json.dumps(daemon.status()) + daemon.log.read_text()
     assert "very-private" not in text
     assert "127.0.0.1" not in daemon.admin("/metrics")[1].decode()
+
+
+def holders(folder, *texts):
+    """Names of the files below the folder that hold one of the texts."""
+    return {p.name for p in folder.rglob("*") if p.is_file() and any(t in p.read_bytes() for t in texts)}
+
+
+def test_nobody_is_written_down(make_polynya, upstream, ca):
+    """However a question ends, at the most talkative level: names are in the cache's files alone, and clients in none."""
+    who = "127.66.77.88"
+    ends = {"good": answer("A 192.0.2.1"), "none": nxdomain(), "broken": fail(dns.rcode.SERVFAIL), "silent": drop(),
+            "garbled": garble(b"very-private" * 3), "forged": forge("id"), "inside": answer("A 10.0.0.1"),
+            "alias": answer("CNAME very-private-target.example.")}
+    for name, how in ends.items():
+        upstream.script(f"{name}.very-private.example", how)
+    daemon = make_polynya(upstream, log_level="debug", limits={"miss-rate": 4}, upstream={"total-timeout": "1s"})
+    names = [f"{name}.very-private.example" for name in [*ends, *(f"flood{n}" for n in range(50))]]
+    with doh.h2_tls(daemon.port, ca, source=who) as c:
+        for stream in [c.get(doh.question(name, edns=True)) for name in names]:
+            c.wait(stream)
+        c.wait(c.open(c.headers(target="/very-private?dns=very-private", extra=[("x-forwarded-for", who)])))
+        c.wait(c.post(b"very-private-garbage"))
+        c.get(doh.question("silent.very-private.example", "AAAA"))
+        wait_until(lambda: upstream.queries("silent.very-private.example", "AAAA"), "a question under way")
+        victim = daemon.workers()[0]
+        os.kill(victim, signal.SIGSEGV)
+        daemon.program.wait_line(r"event=process\.died who=worker/0 signal=11")
+    wait_until(lambda: daemon.workers().get(0) not in (victim, None), "a new worker")
+    pages = daemon.admin("/metrics")[1].decode() + daemon.admin("/health")[1].decode() + json.dumps(daemon.status())
+    assert "very-private" not in pages and who not in pages
+    written = holders(daemon.dir, b"very-private")
+    assert written and all(name.startswith("cache-") for name in written)
+    assert not holders(daemon.dir, who.encode(), socket.inet_aton(who))
 
 
 def test_every_metric_has_help(shared):
