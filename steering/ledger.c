@@ -59,6 +59,12 @@ void ledger_flush(struct ledger *l)
         ledger_store_now(l);
 }
 
+void ledger_mind_clock(struct ledger *l)
+{
+    if (l->addresses && !health_is_fresh(l->addresses->head->stored, now_seconds()))
+        ledger_store_now(l);
+}
+
 static void on_due(struct ev_loop *loop, ev_timer *w, int events)
 {
     (void)loop, (void)events;

@@ -46,6 +46,8 @@ void ledger_override(struct ledger *l, struct overrides *o);
 /* Stores it whether it has changed or not; or only what readers have not seen. */
 void ledger_store_now(struct ledger *l);
 void ledger_flush(struct ledger *l);
+/* Stores it again if readers take it for too old, as they do when the clock was set. */
+void ledger_mind_clock(struct ledger *l);
 
 /* What was stored before a restart: takes both. health may be NULL. */
 void ledger_restore(struct ledger *l, struct view *view, struct health *health, int64_t now);

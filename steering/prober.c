@@ -153,8 +153,10 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
 
 static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
 {
-    (void)loop, (void)w, (void)events;
+    struct prober *p = w->data;
+    (void)loop, (void)events;
     metric_count(METRIC_LOOP_TURNS);
+    ledger_mind_clock(&p->ledger);
 }
 
 /* Until there are first results all sites are answered with the truth: a start is not over before. */
@@ -176,7 +178,7 @@ static void start_watchers(struct prober *p, int signals)
     ev_init(&p->settle, on_settled);
     ev_timer_init(&p->poll, on_poll, poll_interval(p), 0.);
     ev_timer_init(&p->began, on_began, FIRST_RESULTS_LOOK, FIRST_RESULTS_LOOK);
-    p->folders.data = p->settle.data = p->poll.data = p->began.data = p;
+    p->folders.data = p->settle.data = p->poll.data = p->began.data = p->beat.data = p;
     ev_timer_start(p->loop, &p->poll);
     ev_timer_init(&p->beat, on_beat, BEAT, BEAT);
     ev_timer_start(p->loop, &p->beat);

@@ -372,6 +372,19 @@ def test_how_long_it_is_kept(two, clock, minutes, kept):
     assert world.answers() == ({A1} if kept else {TRUTH})
 
 
+def test_a_clock_that_is_set(two, clock, ca):
+    """It says nothing of mirrors: what was proved a moment ago still was."""
+    world, m1, m2 = two
+    world.daemon.stop()
+    world.daemon.env = clock.env
+    world.daemon.configure(merge(world.daemon.config, {"steering": {"probe": {"interval": "1h"}}}))
+    world.daemon.start()
+    assert world.answers() == {A1}
+    with doh.h2_tls(world.daemon.port, ca) as c:
+        clock.move(5 * 3600, c, world.truth)
+    world.wait_for(A1)
+
+
 def test_a_killed_prober_is_replaced(two):
     world, m1, _ = two
     prober = next(p["pid"] for p in world.daemon.status()["processes"] if p["role"] == "prober")
