@@ -10,6 +10,9 @@
 #include "steering/lists_store.h"
 #include "steering/pull.h"
 
+/* Seconds that a clock is set back by before anything is judged again. */
+enum { CLOCK_STEP = 60 };
+
 struct lists {
     const struct conf *conf;
     struct shm *shm;
@@ -19,6 +22,7 @@ struct lists {
     struct guard *guard;
     struct lists_sources sources; /* count of sub that have been started */
     int64_t next_expiry;          /* of a registration in the snapshot; INT64_MAX: none */
+    int64_t looked;               /* when that was checked last */
     struct pull_world world;
     struct pull *pull; /* one for each of sub */
     struct subscription sub[];
@@ -179,6 +183,7 @@ struct lists *lists_new(const struct conf *conf, struct shm *shm, struct feeds *
     l->pull = calloc(conf->steering.list_count + 1, sizeof *l->pull);
     l->sources = (struct lists_sources){.conf = conf, .sub = l->sub, .policies = policies};
     random_fill(&l->sources.key, sizeof l->sources.key);
+    l->looked = now;
     l->guard = guard_new(conf->steering.deny, conf->steering.deny_count);
     if (!l->guard)
         log_error("steering.no-suffixes", "text=\"no public suffix list\"");
@@ -209,8 +214,23 @@ void lists_free(struct lists **l)
     *l = NULL;
 }
 
+/* The clock was ahead: what it made us take for expired may not be, and no feed need be there to tell. */
+static void judge_anew(struct lists *l, int64_t now)
+{
+    struct judge judge = {.guard = l->guard, .now = now};
+    if (store_read(l->store, &judge.t) != STORE_OK)
+        return;
+    for (unsigned i = 0; i < l->sources.count; i++)
+        subscription_judge_stored(&l->sub[i], &judge);
+    store_abort(judge.t);
+    store_update(l, NULL, 0, now);
+}
+
 void lists_update(struct lists *l, int64_t now, bool all)
 {
+    if (now < l->looked - CLOCK_STEP)
+        judge_anew(l, now);
+    l->looked = now;
     for (unsigned i = 0; i < l->sources.count; i++)
         pull_start(&l->pull[i], now, all);
     if (now >= l->next_expiry)

@@ -227,6 +227,16 @@ void subscription_judge_again(struct subscription *s, const struct judge *judge,
     subscription_refused(s, SUBSCRIPTION_OURSELVES, "stored", &why);
 }
 
+void subscription_judge_stored(struct subscription *s, const struct judge *judge)
+{
+    struct refusal why;
+    struct kept_documents *d = s->root ? verify_stored(s, &s->root->root, judge, &why) : NULL;
+    if (!d)
+        return;
+    documents_free(&s->documents);
+    s->documents = d;
+}
+
 void subscription_take(struct subscription *s, struct offer *o)
 {
     if (o->root) {

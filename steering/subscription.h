@@ -60,6 +60,8 @@ bool subscription_finish(struct subscription *s, const struct judge *judge, cons
                          struct kept_documents *d, struct refusal *why);
 /* Where an offer has a new root but no documents: those we have, as far as it covers them. */
 void subscription_judge_again(struct subscription *s, const struct judge *judge, struct offer *o);
+/* What is stored, in the place of what we have: the clock is another than when that was judged. */
+void subscription_judge_stored(struct subscription *s, const struct judge *judge);
 /* The versions that bind once the offer is taken, where it brings a root but no documents. */
 struct state_floor subscription_floor(const struct subscription *s, const struct offer *o);
 /* The offer was stored. */

@@ -504,6 +504,26 @@ def test_weeks_without_a_publisher(make_polynya, truth, publisher, ca, clock):
     wait_until(lambda: answers_of(daemon, ca) == {TRUTH}, "the registration's end")
 
 
+@pytest.mark.parametrize("when", ["running", "started"])
+def test_a_clock_that_was_ahead(make_polynya, truth, publisher, ca, clock, tmp_path, when):
+    """Set right again, it brings back what it made us take for expired, with no feed to be had."""
+    publisher.site(NAME, M1, M2, expires="2d")
+    publisher.publish()
+    daemon = make_polynya(truth, steering=merge(publisher.config(), {"poll": "1s"}), env=clock.env)
+    daemon.expect_errors(r"event=list\.expired")
+    assert answers_of(daemon, ca) <= V4
+    publisher.list.rename(tmp_path / "gone")
+    if when == "started":
+        daemon.stop()
+    clock.ahead(3 * 86400)
+    if when == "started":
+        daemon.start()
+    wait_until(lambda: answers_of(daemon, ca) == {TRUTH}, "the registration's end")
+    wait_until(lambda: daemon.metric("list_age_seconds") >= 2 * 86400, "the prober to see the clock")
+    clock.ahead(0)
+    wait_until(lambda: answers_of(daemon, ca) <= V4, "the mirrors")
+
+
 @pytest.mark.parametrize("damage", [b"", b"garbage" * 5000])
 def test_damaged_steering_store(make_polynya, truth, demo, ca, damage):
     daemon = make_polynya(truth, steering=demo.config())
