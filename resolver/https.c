@@ -26,6 +26,7 @@ struct conn {
     struct dial dial;
     struct h2_client *h2;
     struct quiet quiet;
+    size_t useless;      /* bytes read since a post ended */
     struct bytes frames; /* of h2, not yet in out */
     size_t out_len;
     uint8_t out[OUT_SIZE];
@@ -40,6 +41,7 @@ struct https {
     struct link leaving;
     unsigned leaving_count;
     unsigned under_way;
+    unsigned ended;      /* posts so far */
     uint8_t in[IN_SIZE]; /* what is being read */
 };
 
@@ -148,6 +150,7 @@ static void on_done(void *owner, const struct h2_reply *reply)
     struct stream_query *q = owner;
     struct https *h = https_of(q->stream);
     take_off(h, q);
+    h->ended++;
     if (reply->end == H2_END_UNSEEN && resend(h, q))
         return;
     q->stream = NULL;
@@ -224,6 +227,22 @@ static enum tls_status write_out(struct conn *c)
     }
 }
 
+/* False: the connection is over. */
+static bool take(struct conn *c, size_t n)
+{
+    unsigned ended = c->https->ended;
+    /* What comes while nothing is asked, such as PING or GOAWAY, is no sign of use: it stays as idle. */
+    bool in_use = c->quiet.owed || h2_client_streams(c->h2);
+    if (in_use)
+        quiet_heard(&c->quiet);
+    if (!h2_client_read(c->h2, bytes_of(c->https->in, n)))
+        return false;
+    if (in_use)
+        quiet_go_on(&c->quiet, h2_client_posts(c->h2) > 0);
+    c->useless = c->https->ended == ended ? c->useless + n : 0;
+    return c->useless <= STREAM_USELESS_MAX;
+}
+
 /* TLS_DONE: there may be more. */
 static enum tls_status read_in(struct conn *c)
 {
@@ -233,14 +252,8 @@ static enum tls_status read_in(struct conn *c)
         s = dial_read(&c->dial, c->https->in, IN_SIZE, &n);
         if (s != TLS_DONE)
             break;
-        /* What comes while nothing is asked, such as PING or GOAWAY, is no sign of use: it stays as idle. */
-        bool in_use = c->quiet.owed || h2_client_streams(c->h2);
-        if (in_use)
-            quiet_heard(&c->quiet);
-        if (!h2_client_read(c->h2, bytes_of(c->https->in, n)))
+        if (!take(c, n))
             return TLS_CLOSED;
-        if (in_use)
-            quiet_go_on(&c->quiet, h2_client_posts(c->h2) > 0);
     }
     return s;
 }

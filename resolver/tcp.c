@@ -21,6 +21,7 @@ struct tcp {
     struct flight flight;
     uint8_t *in;
     size_t in_len;
+    size_t useless; /* bytes read since the last answer that somebody waited for */
     uint8_t *out;
     size_t out_len, out_cap;
 };
@@ -37,7 +38,7 @@ static void disconnect(struct tcp *t)
     free(t->in);
     free(t->out);
     t->in = t->out = NULL;
-    t->in_len = t->out_len = t->out_cap = 0;
+    t->in_len = t->out_len = t->out_cap = t->useless = 0;
 }
 
 static bool start_connect(struct tcp *t)
@@ -132,6 +133,8 @@ static void deliver(struct tcp *t, uint8_t *message, size_t len)
     if (t->stream.env.peer && q && asked_keepalive(bytes_of(message, len), &tenths))
         idle_told(&t->stream.idle, tenths);
     if (q)
+        t->useless = 0;
+    if (q)
         q->reply(q, message, len);
     else if (len < DNS_HEADER)
         metric_count(METRIC_UPSTREAM_GARBLED);
@@ -162,9 +165,12 @@ static enum tls_status read_in(struct tcp *t)
         if (s != TLS_DONE)
             break;
         t->in_len += n;
+        t->useless += n;
         quiet_heard(&t->quiet);
         take_frames(t);
         quiet_go_on(&t->quiet, t->flight.count > 0);
+        if (t->useless > STREAM_USELESS_MAX)
+            return TLS_ERROR;
     }
     return s;
 }

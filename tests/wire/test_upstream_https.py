@@ -243,6 +243,15 @@ def test_bad_beside_a_good_one(make_client, make_doh, authority, kind, ca):
     assert len(good.queries()) >= 40
 
 
+def test_who_floods_is_cut_off(make_client, make_doh, ca):
+    """Bytes without end that answer nothing are not read without end."""
+    bad, good = make_doh(way="flood"), make_doh()
+    daemon = make_client(bad, good)
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "n", 20)
+        wait_until(lambda: bad.shaken and bad.open == 0, "the flood to be cut off")
+
+
 @pytest.mark.parametrize("kind", ["silent", "dies", "fails"])
 def test_good_one_turns_bad(make_client, make_doh, kind, ca):
     both = make_doh(), make_doh()

@@ -182,6 +182,15 @@ def test_bad_from_the_start(make_client, make_dot, authority, stranger, kind, ca
     assert not bad.seen and len(good.queries()) >= 40
 
 
+def test_who_floods_is_cut_off(make_client, make_dot, ca):
+    """Bytes without end that answer nothing are not read without end."""
+    bad, good = make_dot(way="flood"), make_dot()
+    daemon = make_client(bad, good)
+    with doh.h2_tls(daemon.port, ca) as c:
+        ask_all(c, "n", 20)
+        wait_until(lambda: bad.shaken and bad.open == 0, "the flood to be cut off")
+
+
 SICK = {"silent": drop, "dies": close_midway, "fails": lambda: fail(dns.rcode.SERVFAIL)}
 
 

@@ -23,6 +23,8 @@ class FakeDoh(FakeDot):
     that does not end; never.
     """
 
+    flood = bytes.fromhex("000000040000000000") + bytes.fromhex("000000770000000000") * 1000   # SETTINGS, unknown frames
+
     def __init__(self, pair, http="good", max_streams=None, alpn=("h2",), **how):
         self.http, self.max_streams = http, max_streams
         self.requests = []      # (fields, body)

@@ -31,9 +31,12 @@ def answer_with_keepalive(tenths, *records):
 class FakeDot(FakeUpstream):
     """`way` says what becomes of a connection; it may be changed while it runs:
 
-    good; stall: the handshake is never answered; garbage: no TLS comes; close: hangs up at once;
+    good; stall: the handshake is never answered; garbage: no TLS comes; close: hangs up at once; flood: `flood` comes
+    without end, and nothing else;
     good with `idle`: what is idle for so many seconds is closed.
     """
+
+    flood = (b"\0\x0c" + b"\0" * 12) * 1000   # messages that answer nothing
 
     def __init__(self, pair, host="127.0.0.1", way="good", idle=None, tls12=False, alpn=()):
         self.pair, self.way, self.idle = pair, way, idle
@@ -109,6 +112,9 @@ class FakeDot(FakeUpstream):
         self.shaken += 1
         self.resumed += tls.object.session_reused
         self.connections += 1
+        while way == "flood":
+            tls.send(self.flood)
+            await writer.drain()
         await self._serve(tls, writer, self.connections)
 
     async def _serve(self, tls, writer, number):
