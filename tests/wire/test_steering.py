@@ -13,7 +13,7 @@ from lib import doh
 from lib.lists import Publisher, utc
 from lib.polynya import merge, run_cli
 from lib.process import wait_until
-from lib.upstream import answer, nodata
+from lib.upstream import answer, drop, fail, nodata
 
 NAME = "news.example"
 M1, M2 = "m1,127.0.0.2,::2,alpn=h2,alpn=http/1.1", "m2,127.0.0.3,::3,alpn=h2"
@@ -246,6 +246,16 @@ def test_dnssec_ok(make_polynya, truth, demo, ca, mode, signed):
                 assert str(reply.dns.answer[0][0]) in V4
             assert not reply.dns.flags & dns.flags.AD
         assert str(c.ask(doh.question(NAME)).dns.answer[0][0]) in V4, "without DO it is steered"
+
+
+@pytest.mark.parametrize("way", [drop(), fail(dns.rcode.SERVFAIL), fail(dns.rcode.REFUSED), nodata(), nodata(rcode=dns.rcode.NXDOMAIN)])
+def test_dnssec_ok_when_the_truth_is_kept_away(make_polynya, truth, demo, ca, way):
+    """A censor who answers nothing, or lies without a signature, does not bring the truth back that way."""
+    truth.script(NAME, way, type="A")
+    daemon = make_polynya(truth, steering=demo.config())
+    with doh.h2_tls(daemon.port, ca) as c:
+        reply = c.ask(doh.question(NAME, do=True))
+        assert reply.ede == [4] and one(reply) in V4
 
 
 @pytest.mark.parametrize("limit", ["miss-rate", "domain-miss-rate"])

@@ -45,8 +45,10 @@ static void no_public_suffix_passes(void **state)
 {
     (void)state;
     struct guard *g = guard_new(NULL, 0);
-    static const char *const good[] = {"news.example", "a.b.news.example", "outlet.co.uk", "foo.github.io"};
-    static const char *const bad[] = {"com", "example", "co.uk", "github.io", "foo.ck"};
+    static const char *const good[] = {"news.example", "a.b.news.example", "outlet.co.uk", "foo.github.io",
+                                       "xn--80adxhks.xn--p1ai"};
+    static const char *const bad[] = {"com",    "example",  "co.uk",        "github.io",
+                                      "foo.ck", "xn--p1ai", "xn--55qx5d.cn"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(guard_domain(g, good[i], NULL));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -29,8 +29,9 @@ static void only_registered_names_and_types_are_ours(void **state)
 {
     (void)state;
     struct view *v = build(&(struct site){0});
-    const char *const strangers[] = {"example", "mail.news.example", "_acme-challenge.news.example",
-                                     "ws.example"};
+    const char *const strangers[] = {"example",       "mail.news.example", "_acme-challenge.news.example",
+                                     "ws.example",    "news\\.example",    "www\\.news.example",
+                                     "*.news.example"};
     const uint16_t others[] = {DNS_MX, DNS_TXT, DNS_NS, DNS_SOA, DNS_SVCB, DNS_CNAME, DNS_ANY, DNS_DS};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         assert_int_equal(decide(v, strangers[i], DNS_A, NULL, "", NOW).outcome, STEER_NOT_OURS);
