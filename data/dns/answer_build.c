@@ -82,6 +82,8 @@ static bool put_rr(struct build *b, const struct dns_rr *rr, const struct dns_na
         return false;
     b->ttl_at[b->ttl_count++] = (uint16_t)ttl_at;
     b->count[rr->section]++;
+    if (rr->type == DNS_RRSIG)
+        b->flags |= ANSWER_SIGNED;
     b->ttl = ttl < b->ttl ? ttl : b->ttl;
     return true;
 }
@@ -104,8 +106,6 @@ static bool put_matches(struct build *b, struct reply_want *want, uint32_t ttl_m
         if (!put_rr(b, rr, want->owner, &pointer, ttl))
             return false;
         b->list.item[i].written = true;
-        if (rr->type == DNS_RRSIG && want->section == DNS_ANSWER)
-            b->flags |= ANSWER_SIGNED;
     }
     return true;
 }

@@ -248,6 +248,22 @@ def test_dnssec_ok(make_polynya, truth, demo, ca, mode, signed):
         assert str(c.ask(doh.question(NAME)).dns.answer[0][0]) in V4, "without DO it is steered"
 
 
+SIGNED_SOA = ["news.example. 300 SOA ns.news.example. host.news.example. 1 3600 600 86400 300",
+              "news.example. 300 " + RRSIG.replace(" A ", " SOA ", 1)]
+
+
+def test_dnssec_ok_for_every_type(make_polynya, truth, demo, ca):
+    """A signed denial is a signed truth: else one type leads to a mirror, whom no validator believes, and another does not."""
+    truth.script(NAME, answer("A " + TRUTH, RRSIG), type="A")
+    for type in "AAAA", "HTTPS":
+        truth.script(NAME, answer(authority=SIGNED_SOA), type=type)
+    daemon = make_polynya(truth, steering=demo.config())
+    with doh.h2_tls(daemon.port, ca) as c:
+        for type in "A", "AAAA", "HTTPS":
+            reply = c.ask(doh.question(NAME, type, do=True))
+            assert reply.ede == [] and bool(reply.dns.answer) == (type == "A"), type
+
+
 @pytest.mark.parametrize("way", [drop(), fail(dns.rcode.SERVFAIL), fail(dns.rcode.REFUSED), nodata(), nodata(rcode=dns.rcode.NXDOMAIN)])
 def test_dnssec_ok_when_the_truth_is_kept_away(make_polynya, truth, demo, ca, way):
     """A censor who answers nothing, or lies without a signature, does not bring the truth back that way."""
