@@ -142,6 +142,8 @@ static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block
     bool sound = verdict->kind == VERDICT_SECURE || verdict->kind == VERDICT_INSECURE;
     l->validation = NULL;
     charge(l, &verdict->budget);
+    if (sound && !verdict->name_is_signed)
+        answer_unmark(block, len, ANSWER_SIGNED);
     if (sound)
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
                     verdict->ttl_max);

@@ -21,7 +21,7 @@ enum { ANSWER_BLOCK_MAX = 64 + 2 * ANSWER_RRS_MAX + DNS_MSG_MAX };
 enum { ANSWER_OPT_MAX = 1024 };
 
 enum answer_flag {
-    ANSWER_SIGNED = 1,   /* an RRSIG stands in the answer section */
+    ANSWER_SIGNED = 1,   /* an RRSIG stands in it, unless a verdict says that it is for nothing */
     ANSWER_NEGATIVE = 2, /* NXDOMAIN or NODATA */
     ANSWER_STEERED = 4,  /* made by us: never stored, cache-control private */
     ANSWER_SECURE = 8,   /* validated: AD is set for those who ask for it */
@@ -84,6 +84,8 @@ size_t answer_build(const struct dns_query *q, struct bytes reply, uint32_t now,
 /* Adds flags to a sealed block and shortens its life to ttl_max seconds; the message's bytes may have changed
  * since it was sealed. */
 void answer_mark(uint8_t *block, size_t len, uint8_t flags, uint32_t ttl_max);
+/* Takes flags off. */
+void answer_unmark(uint8_t *block, size_t len, uint8_t flags);
 
 /* Builds an answer of our own, RR by RR. */
 struct answer_builder {

@@ -59,6 +59,9 @@ static void judge_set(struct judge *j, const struct rrset *set)
     if (!z)
         return;
     enum reason why = judge_set_signed(j, z, set, &v);
+    /* Its own set, or that of the DNAME above it. */
+    if (why == REASON_OK && name_within(j->name, &set->owner))
+        j->verdict.name_is_signed = true;
     if (why != REASON_OK)
         lower(j, VERDICT_BOGUS, why);
     else if (v.labels < canon_labels(&set->owner))
@@ -74,6 +77,8 @@ static void judge_negative(struct judge *j, const struct dns_query *q, const str
     struct zone *z = signing_zone(j, &target);
     if (!z)
         return;
+    if (name_equal(j->name, name))
+        j->verdict.name_is_signed = true;
     const struct rrset *soa = judged_soa(&j->b->sets, name);
     enum reason why = soa ? judge_set_signed(j, z, soa, &v) : REASON_OK;
     if (why != REASON_OK) {
@@ -98,6 +103,7 @@ struct verdict judge_answer(struct bench *b, const struct dns_query *q, uint16_t
 {
     struct judge j = judge_begin(b, now);
     struct dns_name end;
+    j.name = &q->name;
     j.targets = targets;
     j.zones = zones;
     j.wire = wire;

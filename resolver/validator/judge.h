@@ -34,6 +34,7 @@ struct verdict {
     enum reason why;
     uint32_t ttl_max;     /* seconds; UINT32_MAX: no bound */
     struct budget budget; /* what it cost */
+    bool name_is_signed;  /* of the question's name itself: its zone has keys, whatever an alias leads to */
 };
 
 /* What a judge works with: all of it scratch, but the verifier's digests. */

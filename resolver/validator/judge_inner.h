@@ -27,6 +27,7 @@ void judged_denier(const struct rrsets *sets, const struct dns_query *q, const s
 
 struct judge {
     struct bench *b;
+    const struct dns_name *name; /* the question's */
     const struct targets *targets;
     struct zone *const *zones;
     uint8_t *wire;

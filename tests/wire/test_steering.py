@@ -264,6 +264,16 @@ def test_dnssec_ok_for_every_type(make_polynya, truth, demo, ca):
             assert reply.ede == [] and bool(reply.dns.answer) == (type == "A"), type
 
 
+@pytest.mark.parametrize("forged", [["A " + TRUTH, RRSIG], ["CNAME other.example.", RRSIG.replace(" A ", " CNAME ", 1)]])
+def test_dnssec_ok_where_nothing_can_be_signed(make_polynya, truth, demo, ca, forged):
+    """No validator looks at signatures below an unsigned delegation: there a censor's are no reason to tell his answer."""
+    truth.script(NAME, answer(*forged), type="A")
+    daemon = make_polynya(truth, steering=demo.config(), dnssec={"mode": "validate", "follow": False, "negative-anchors": ["example"]})
+    with doh.h2_tls(daemon.port, ca) as c:
+        reply = c.ask(doh.question(NAME, do=True))
+        assert reply.ede == [4] and one(reply) in V4
+
+
 @pytest.mark.parametrize("way", [drop(), fail(dns.rcode.SERVFAIL), fail(dns.rcode.REFUSED), nodata(), nodata(rcode=dns.rcode.NXDOMAIN)])
 def test_dnssec_ok_when_the_truth_is_kept_away(make_polynya, truth, demo, ca, way):
     """A censor who answers nothing, or lies without a signature, does not bring the truth back that way."""
