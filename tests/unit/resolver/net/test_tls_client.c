@@ -307,6 +307,27 @@ static void sessions_are_not_shared(void **state)
     tls_client_free(&two);
 }
 
+/* SSL_read would go on for as long as they come. */
+static void tickets_alone_end_a_connection(void **state)
+{
+    (void)state;
+    struct tls_client *c = tls_client_new(&(struct tls_client_options){.name = "a.example", .ca = trusted});
+    enum tls_status status = TLS_WANT_READ;
+    char buf[64];
+    size_t n;
+    tls_peer_show(&peer, &leaf, NULL, NULL);
+    struct attempt a = shake(c);
+    for (int i = 1; i <= 1000 && status == TLS_WANT_READ; i++) {
+        assert_int_equal(SSL_new_session_ticket(peer.ssl), 1);
+        assert_int_equal(SSL_do_handshake(peer.ssl), 1);
+        if (i % 10 == 0)
+            status = tls_read(a.conn, buf, sizeof buf, &n);
+    }
+    assert_int_equal(status, TLS_ERROR);
+    end(&a);
+    tls_client_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +341,7 @@ int main(void)
         cmocka_unit_test(sessions),
         cmocka_unit_test(sessions_of_tls12),
         cmocka_unit_test(sessions_are_not_shared),
+        cmocka_unit_test(tickets_alone_end_a_connection),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
