@@ -94,6 +94,7 @@ static void check_verdict(const struct verdict *v)
     check(v->budget.checks_done <= VERIFY_CHECKS * (1 + world.asks));
     check(v->budget.hash_work <= VERIFY_HASHES * (1 + world.asks));
     check(v->kind != VERDICT_BOGUS || v->why != REASON_OK);
+    check(v->kind != VERDICT_SECURE || v->name_is_signed);
 }
 
 static void on_done(void *self, const struct verdict *verdict, uint8_t *block, size_t len)

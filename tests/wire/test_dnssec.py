@@ -5,6 +5,7 @@ import dns.rcode
 import pytest
 
 from lib import doh
+from lib.lists import Publisher
 from lib.polynya import run_daemon
 
 
@@ -55,6 +56,23 @@ def test_verdicts(ask):
     assert verdict(q("a.b.c.missing.signed.test.", "A", do=True)) == ("NXDOMAIN", True)
     assert verdict(q("web.zone.test.", "A", do=True)) == ("NOERROR", False)   # nobody vouches for it
     assert q.daemon.metric('dnssec_answers_total{verdict="bogus"}') == 0
+
+
+def test_what_is_signed_is_not_steered_for_validators(make_polynya, knot, ca, tmp_path):
+    """For all types alike, denials and aliases too; what nobody vouches for is."""
+    publisher = Publisher(tmp_path / "list")
+    publisher.site("signed.test", "m1,127.0.0.2", names=("www", "alias", "missing"))
+    publisher.site("zone.test", "m1,127.0.0.2", names=("web",))
+    publisher.publish()
+    daemon = make_polynya(knot, dnssec={"mode": "validate", "follow": False, "anchors": anchors(knot, tmp_path)},
+                          steering=publisher.config())
+    with doh.h2_tls(daemon.port, ca) as c:
+        for type in "A", "AAAA", "HTTPS":
+            for name in "www.signed.test", "alias.signed.test", "missing.signed.test":
+                reply = c.ask(doh.question(name, type, do=True))
+                assert reply.ede == [] and verdict(reply.dns)[1], (name, type)
+                assert c.ask(doh.question(name, type, edns=True)).ede == [4], (name, type)
+            assert c.ask(doh.question("web.zone.test", type, do=True)).ede == [4]
 
 
 def test_wrong_anchor(ask):
