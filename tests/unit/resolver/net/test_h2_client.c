@@ -145,6 +145,28 @@ static void test_what_is_no_answer(void **state)
     assert_int_equal(b->done, 4);
 }
 
+/* An interim status is no answer, and what it says holds for none (RFC 9110 15.2). */
+static void test_interim_status(void **state)
+{
+    /* :status as a literal (name 8), and content-type as above. */
+    uint8_t early[31] = {8, 3, '1', '0', '3', 0x0f, 0x10, sizeof dns - 1};
+    memcpy(early + 8, dns, sizeof dns - 1);
+    struct bench *b = *state;
+    post(b, 2);
+    for (int i = 0; i < 1000; i++)
+        assert_true(frame(b, HEADERS, END_HEADERS, 1, early, 5));
+    assert_int_equal(b->done, 0);
+    headers(b, 1, STATUS_200, dns);
+    frame(b, DATA, END_STREAM, 1, "answer", 6);
+    assert_int_equal(b->end, H2_END_ANSWER);
+    assert_int_equal(b->len, 6);
+    frame(b, HEADERS, END_HEADERS, 3, early, sizeof early);
+    headers(b, 3, STATUS_200, "");
+    frame(b, DATA, END_STREAM, 3, "answer", 6);
+    assert_int_equal(b->end, H2_END_TYPE);
+    assert_int_equal(b->done, 2);
+}
+
 static void test_too_long(void **state)
 {
     struct bench *b = *state;
@@ -230,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_answers_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interim_status, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_server_leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drops, setup, teardown),
