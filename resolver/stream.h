@@ -18,9 +18,8 @@
 enum {
     STREAM_UNDER_WAY_MAX = 1000,    /* queries of one server; with more it is not asked */
     STREAM_UNSENT_MAX = 512 * 1024, /* bytes waiting to be sent, the same */
-    STREAM_USELESS_MAX =
-        1024 * 1024,      /* bytes that come and bring no answer, until the connection is broken */
-    STREAM_REFRAIN = 1000 /* ms without another try after the server was not whom we expect */
+    STREAM_USELESS_MAX = 1 << 20,   /* bytes that bring no answer, until the connection is broken */
+    STREAM_REFRAIN = 1000           /* ms without another try after the server was not whom we expect */
 };
 
 struct stream;
