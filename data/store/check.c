@@ -29,6 +29,8 @@ enum {
 };
 static const uint32_t meta_magic = 0xBEEFC0DE, meta_version = 1;
 static const uint64_t no_page = UINT64_MAX;
+/* Nobody writes as often; from the last number LMDB would go on with 0, and take its free pages twice. */
+static const uint64_t txn_max = UINT64_C(1) << 48;
 /* Pages at the end that were allocated and freed within one transaction are never written. */
 static const uint64_t unwritten_max = 65536;
 
@@ -102,7 +104,7 @@ static bool read_meta(int fd, size_t page_size, struct meta *out)
             return false;
         if (head.number != i || head.flags != PAGE_META || m[i].magic != meta_magic ||
             m[i].version != meta_version || m[i].free.pad != page_size || m[i].last_page < 1 ||
-            !tree_sane(&m[i].free, TREE_FREE_FLAGS) || !tree_sane(&m[i].main, 0))
+            m[i].txn > txn_max || !tree_sane(&m[i].free, TREE_FREE_FLAGS) || !tree_sane(&m[i].main, 0))
             return false;
     }
     unsigned newer = m[0].txn < m[1].txn;

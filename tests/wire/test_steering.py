@@ -12,7 +12,7 @@ import pytest
 from lib import doh
 from lib.lists import Publisher, utc
 from lib.polynya import merge, run_cli
-from lib.process import wait_until
+from lib.process import SLOWNESS, wait_until
 from lib.upstream import answer, drop, fail, nodata
 
 NAME = "news.example"
@@ -511,7 +511,7 @@ def test_expired_list_steers_on(make_polynya, truth, publisher, ca):
     """Registrations live on until their own expiry; an alarm rises (design 5)."""
     publisher.site(NAME, M1)
     publisher.publish()
-    publisher.put(edit_signed(publisher, lambda d: d.update(expires=utc(seconds=4))))
+    publisher.put(edit_signed(publisher, lambda d: d.update(expires=utc(seconds=4 * SLOWNESS))))
     daemon = make_polynya(truth, steering=merge(publisher.config(), {"poll": "1s"}))
     daemon.expect_errors(r"event=list\.expired")
     assert answers_of(daemon, ca) == {"127.0.0.2"}
