@@ -17,7 +17,7 @@ from lib.process import Program, descendants_of, wait_until  # noqa: E402
 
 STREAMS, CONNECTIONS = 100, 9_000
 VALIDATED = ("validated misses", "validated denials")
-UNLIMITED = {"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "domain-miss-rate": 0, "requests": 0, "connections": CONNECTIONS,
+UNLIMITED = {"connection-rate": 0, "query-rate": 0, "miss-rate": 0, "domain-miss-rate": 0, "check-rate": 0, "requests": 0, "connections": CONNECTIONS,
              "connections-per-prefix": CONNECTIONS, "idle-timeout": "5m"}
 
 
