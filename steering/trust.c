@@ -118,42 +118,6 @@ static bool accept_delegations(const struct trust_input *in, struct arena *arena
            delegations_parse(e.text, arena, &out->delegations, why) && check_delegations(in, out, why);
 }
 
-/* Delegations by domain, and which of them have got their registration. */
-struct delegation_entry {
-    const struct delegation *delegation;
-    bool taken;
-};
-
-struct delegation_index {
-    struct delegation_entry *entry;
-    size_t count;
-};
-
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp(((const struct delegation_entry *)a)->delegation->domain,
-                  ((const struct delegation_entry *)b)->delegation->domain);
-}
-
-static bool index_make(const struct delegations *d, struct arena *arena, struct delegation_index *out)
-{
-    out->count = d->site_count;
-    out->entry = arena_array(arena, d->site_count, sizeof *out->entry);
-    if (!out->entry)
-        return false;
-    for (size_t i = 0; i < d->site_count; i++)
-        out->entry[i].delegation = &d->sites[i];
-    qsort(out->entry, out->count, sizeof *out->entry, compare_entries);
-    return true;
-}
-
-static struct delegation_entry *index_find(const struct delegation_index *index, const char *domain)
-{
-    struct delegation wanted = {.domain = domain};
-    struct delegation_entry key = {.delegation = &wanted};
-    return bsearch(&key, index->entry, index->count, sizeof *index->entry, compare_entries);
-}
-
 static int compare_seqs(const void *a, const void *b)
 {
     return strcmp(((const struct trust_seq *)a)->domain, ((const struct trust_seq *)b)->domain);
@@ -228,7 +192,7 @@ static bool signed_by_outlet(const struct trust_input *in, const struct envelope
 struct candidate {
     const struct envelope *envelope;
     struct registration *registration;
-    struct delegation_entry *entry; /* of the domain it claims; NULL: refused before */
+    const struct delegation *delegation; /* of the domain it claims; NULL: refused before */
     struct trust_verified verified;
     bool is_signed;
     struct refusal why;
@@ -239,12 +203,12 @@ struct candidates {
     struct candidate *at;
 };
 
-static bool read_claim(const struct delegation_index *index, struct arena *arena, struct candidate *c)
+static bool read_claim(const struct delegations *all, struct arena *arena, struct candidate *c)
 {
     if (!registration_parse(c->envelope->text, arena, c->registration, &c->why))
         return false;
-    c->entry = index_find(index, c->registration->domain);
-    return c->entry || refuse(&c->why, REFUSAL_NOT_DELEGATED, "%s", c->registration->domain);
+    c->delegation = delegations_find(all, c->registration->domain);
+    return c->delegation || refuse(&c->why, REFUSAL_NOT_DELEGATED, "%s", c->registration->domain);
 }
 
 /* On any thread: nearly all the time that a list takes. */
@@ -252,23 +216,24 @@ static void check_signature(void *self, size_t i)
 {
     const struct candidates *all = self;
     struct candidate *c = &all->at[i];
-    if (c->entry)
-        c->is_signed = signed_by_outlet(all->in, c->envelope, &c->entry->delegation->key, &c->verified);
+    if (c->delegation)
+        c->is_signed = signed_by_outlet(all->in, c->envelope, &c->delegation->key, &c->verified);
 }
 
+/* taken: the delegation has got its registration. */
 static bool accept_registration(const struct trust_input *in, const struct delegations *all,
-                                struct candidate *c)
+                                struct candidate *c, bool taken)
 {
     const struct registration *reg = c->registration;
-    if (!c->entry)
+    if (!c->delegation)
         return false;
     if (!c->is_signed)
         return refuse(&c->why, REFUSAL_BAD_SIGNATURE, "not signed by the key delegated");
-    if (c->entry->taken)
+    if (taken)
         return refuse(&c->why, REFUSAL_DUPLICATE, "%s", reg->domain);
-    return check_registration_times(in, reg, &c->why) && check_seq(in, reg, c->entry->delegation, &c->why) &&
+    return check_registration_times(in, reg, &c->why) && check_seq(in, reg, c->delegation, &c->why) &&
            guard_registration(in->guard, reg, in->allow_special_use, &c->why) &&
-           guard_owner(all, c->entry->delegation, reg, &c->why);
+           guard_owner(all, c->delegation, reg, &c->why);
 }
 
 static void tell_refused(const struct trust_input *in, struct trust_result *out, const char *domain,
@@ -279,20 +244,21 @@ static void tell_refused(const struct trust_input *in, struct trust_result *out,
         in->refused(in->self, domain ? domain : "", why);
 }
 
-/* In the list's order, whatever the order in which signatures were checked. */
-static bool accept_all(const struct trust_input *in, struct candidate *c, size_t count,
+/* In the list's order, whatever the order in which signatures were checked. taken: of each delegation. */
+static bool accept_all(const struct trust_input *in, struct candidate *c, size_t count, bool *taken,
                        struct trust_result *out)
 {
     for (size_t i = 0; i < count; i++, c++) {
-        if (!accept_registration(in, &out->delegations, c)) {
+        bool *mine = c->delegation ? &taken[c->delegation - out->delegations.sites] : NULL;
+        if (!accept_registration(in, &out->delegations, c, mine && *mine)) {
             if (c->why.why == REFUSAL_NO_MEMORY)
                 return false;
             tell_refused(in, out, c->registration->domain, &c->why);
             continue;
         }
-        c->entry->taken = true;
+        *mine = true;
         out->verified[out->site_count] = c->verified;
-        out->sites[out->site_count++] = (struct view_source_site){c->registration, c->entry->delegation};
+        out->sites[out->site_count++] = (struct view_source_site){c->registration, c->delegation};
     }
     qsort(out->verified, out->site_count, sizeof *out->verified, compare_verified);
     return true;
@@ -300,21 +266,21 @@ static bool accept_all(const struct trust_input *in, struct candidate *c, size_t
 
 static bool accept_registrations(const struct trust_input *in, struct arena *arena, struct trust_result *out)
 {
-    struct delegation_index index;
     size_t count = out->list.registration_count;
     struct registration *regs = arena_array(arena, count, sizeof *regs);
     struct candidate *c = calloc(count + 1, sizeof *c);
     out->sites = arena_array(arena, count, sizeof *out->sites);
     out->verified = arena_array(arena, count + 1, sizeof *out->verified);
-    bool ok = regs && c && out->sites && out->verified && index_make(&out->delegations, arena, &index);
+    bool *taken = arena_array(arena, out->delegations.site_count, sizeof *taken);
+    bool ok = regs && c && out->sites && out->verified && taken;
     for (size_t i = 0; ok && i < count; i++) {
         c[i].envelope = &out->list.registrations[i];
         c[i].registration = &regs[i];
-        ok = read_claim(&index, arena, &c[i]) || c[i].why.why != REFUSAL_NO_MEMORY;
+        ok = read_claim(&out->delegations, arena, &c[i]) || c[i].why.why != REFUSAL_NO_MEMORY;
     }
     if (ok)
         parallel_each(count, check_signature, &(struct candidates){in, c});
-    ok = ok && accept_all(in, c, count, out);
+    ok = ok && accept_all(in, c, count, taken, out);
     free(c);
     return ok;
 }
