@@ -141,7 +141,7 @@ static bool build_cut(const struct dns_query *q, const struct answer *denial, ui
     size_t n = answer_build(q, denial->wire, denial->head.stored, &as_they_are, block);
     if (!n)
         return false;
-    answer_mark(block, n, denial->head.flags & (ANSWER_CHECKED | ANSWER_SECURE), denial->head.ttl);
+    answer_mark(block, n, denial->head.flags & (ANSWER_CHECKED | ANSWER_SECURE), 0, denial->head.ttl);
     return answer_open(bytes_of(block, n), false, out);
 }
 

@@ -116,7 +116,7 @@ static struct bytes as_wanted(struct pending_lookup *l, struct bytes block)
         return block;
     size_t n = answer_build(&l->query, a.wire, a.head.stored, &p->limits, p->plain);
     if (n)
-        answer_mark(p->plain, n, a.head.flags & (ANSWER_CHECKED | ANSWER_SECURE), a.head.ttl);
+        answer_mark(p->plain, n, a.head.flags & (ANSWER_CHECKED | ANSWER_SECURE), 0, a.head.ttl);
     return bytes_of(p->plain, n);
 }
 
@@ -142,11 +142,9 @@ static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block
     bool sound = verdict->kind == VERDICT_SECURE || verdict->kind == VERDICT_INSECURE;
     l->validation = NULL;
     charge(l, &verdict->budget);
-    if (sound && !verdict->name_is_signed)
-        answer_unmark(block, len, ANSWER_SIGNED);
     if (sound)
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
-                    verdict->ttl_max);
+                    verdict->name_is_signed ? 0 : ANSWER_SIGNED, verdict->ttl_max);
     if (sound || tolerates(l->pending))
         end(l, REASON_OK, as_wanted(l, bytes_of(block, len)));
     else

@@ -34,28 +34,15 @@ size_t answer_seal(const struct answer_head *head, const uint16_t *ttl_at, const
     return len;
 }
 
-static void change_head(struct answer_head head, uint8_t *block, size_t len)
+void answer_mark(uint8_t *block, size_t len, uint8_t set, uint8_t clear, uint32_t ttl_max)
 {
+    struct answer_head head;
+    memcpy(&head, block, sizeof head);
+    head.flags = (uint8_t)((head.flags & ~clear) | set);
+    head.ttl = head.ttl < ttl_max ? head.ttl : ttl_max;
     memcpy(block, &head, sizeof head);
     head.checksum = checksum_of(block, len);
     memcpy(block, &head, sizeof head);
-}
-
-void answer_mark(uint8_t *block, size_t len, uint8_t flags, uint32_t ttl_max)
-{
-    struct answer_head head;
-    memcpy(&head, block, sizeof head);
-    head.flags |= flags;
-    head.ttl = head.ttl < ttl_max ? head.ttl : ttl_max;
-    change_head(head, block, len);
-}
-
-void answer_unmark(uint8_t *block, size_t len, uint8_t flags)
-{
-    struct answer_head head;
-    memcpy(&head, block, sizeof head);
-    head.flags &= (uint8_t)~flags;
-    change_head(head, block, len);
 }
 
 static uint16_t ttl_offset(const struct answer *a, unsigned i)

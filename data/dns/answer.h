@@ -81,11 +81,9 @@ struct answer_limits {
 size_t answer_build(const struct dns_query *q, struct bytes reply, uint32_t now,
                     const struct answer_limits *limits, uint8_t block[ANSWER_BLOCK_MAX]);
 
-/* Adds flags to a sealed block and shortens its life to ttl_max seconds; the message's bytes may have changed
- * since it was sealed. */
-void answer_mark(uint8_t *block, size_t len, uint8_t flags, uint32_t ttl_max);
-/* Takes flags off. */
-void answer_unmark(uint8_t *block, size_t len, uint8_t flags);
+/* Changes flags of a sealed block and shortens its life to ttl_max seconds; the message's bytes may have
+ * changed since it was sealed. */
+void answer_mark(uint8_t *block, size_t len, uint8_t set, uint8_t clear, uint32_t ttl_max);
 
 /* Builds an answer of our own, RR by RR. */
 struct answer_builder {

@@ -118,7 +118,7 @@ static void answer_validated(struct validator *v, struct bytes reply, struct ver
     size_t n = answer_build(&world.q, reply, world.now, &limits, block);
     if (validator_check(v, &world.q, block, n, verdict, on_done, NULL))
         return;
-    answer_mark(block, n, ANSWER_CHECKED, verdict->ttl_max);
+    answer_mark(block, n, ANSWER_CHECKED, 0, verdict->ttl_max);
     if (answer_open(bytes_of(block, n), false, &a))
         (void)answer_build(&client, a.wire, world.now, &limits, plain);
 }

@@ -103,7 +103,7 @@ static void on_done(void *self, const struct verdict *verdict, uint8_t *block, s
     (void)self;
     world.done++;
     check_verdict(verdict);
-    answer_mark(block, len, ANSWER_CHECKED, verdict->ttl_max);
+    answer_mark(block, len, ANSWER_CHECKED, 0, verdict->ttl_max);
     check(answer_open(bytes_of(block, len), true, &a));
 }
 
