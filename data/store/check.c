@@ -194,9 +194,15 @@ static bool free_key_sane(struct walk *w, const uint8_t *key, size_t len, bool b
     return true;
 }
 
+/* Of a leaf's node. */
+static uint64_t data_size(const struct node *n)
+{
+    return n->low | (uint64_t)n->high << 16;
+}
+
 static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *data)
 {
-    uint64_t size = n->low | (uint64_t)n->high << 16, offset;
+    uint64_t size = data_size(n), offset;
     if (n->key_len == 0 || (w->integer_keys && !free_key_sane(w, data - n->key_len, n->key_len, false)))
         return false;
     if (n->flags == NODE_BIG) {
@@ -207,18 +213,24 @@ static bool leaf_node_sane(struct walk *w, const struct node *n, const uint8_t *
     return n->flags == 0 && (!w->integer_keys || free_list_sane(w, data, size));
 }
 
-static struct node node_at(const uint8_t *page, unsigned i, uint16_t *at)
+static uint16_t node_offset(const uint8_t *page, unsigned i)
+{
+    uint16_t at;
+    memcpy(&at, page + PAGE_HEAD + 2 * i, sizeof at);
+    return at;
+}
+
+static struct node node_head(const uint8_t *page, uint16_t at)
 {
     struct node n;
-    memcpy(at, page + PAGE_HEAD + 2 * i, sizeof *at);
-    memcpy(&n, page + *at, sizeof n);
+    memcpy(&n, page + at, sizeof n);
     return n;
 }
 
 /* The length of a node whose head is within the page. */
 static size_t node_len(const struct node *n, bool branch)
 {
-    size_t data = branch ? 0 : n->flags == NODE_BIG ? 8 : n->low | (size_t)n->high << 16;
+    size_t data = branch ? 0 : n->flags == NODE_BIG ? 8 : data_size(n);
     return (NODE_HEAD + n->key_len + data + 1) & ~(size_t)1;
 }
 
@@ -230,11 +242,10 @@ static bool nodes_packed(const uint8_t *page, size_t size, const struct page_hea
     uint8_t taken[PAGE_SIZE_MAX / 2 / 8] = {0};
     size_t sum = 0;
     for (unsigned i = 0; i < nodes; i++) {
-        uint16_t at;
-        memcpy(&at, page + PAGE_HEAD + 2 * i, sizeof at);
+        uint16_t at = node_offset(page, i);
         if (at < head->upper || at % 2 || at + (size_t)NODE_HEAD > size)
             return false;
-        struct node n = node_at(page, i, &at);
+        struct node n = node_head(page, at);
         size_t len = node_len(&n, branch);
         if (n.key_len > 511 || len > size - at)
             return false;
@@ -253,8 +264,8 @@ static bool tree_walk(struct walk *w, uint64_t number, unsigned levels);
 /* Node i of a page that is packed; branch nodes lead on to `levels` more. */
 static bool node_sane(struct walk *w, const uint8_t *page, unsigned i, unsigned levels)
 {
-    uint16_t at;
-    struct node n = node_at(page, i, &at);
+    uint16_t at = node_offset(page, i);
+    struct node n = node_head(page, at);
     const uint8_t *key = page + at + NODE_HEAD;
     if (levels == 0)
         return leaf_node_sane(w, &n, key + n.key_len);
