@@ -188,11 +188,6 @@ static void break_off(struct conn *c, bool again)
 
 /* --- bytes --- */
 
-static bool is_over(enum tls_status s)
-{
-    return s == TLS_CLOSED || s == TLS_ERROR;
-}
-
 /* Frames are small: several go out in one record. False: the connection is over. */
 static bool gather(struct conn *c)
 {
@@ -262,8 +257,8 @@ static void on_ready(struct dial *d)
 {
     struct conn *c = holder_of(d, struct conn, dial);
     enum tls_status got = read_in(c);
-    enum tls_status wrote = is_over(got) ? got : write_out(c);
-    if (is_over(wrote)) {
+    enum tls_status wrote = tls_is_over(got) ? got : write_out(c);
+    if (tls_is_over(wrote)) {
         quiet_cut(&c->quiet);
         break_off(c, true);
         return;

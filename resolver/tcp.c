@@ -108,11 +108,6 @@ static void break_off(struct tcp *t, bool again)
     stream_fail_all(&t->stream);
 }
 
-static bool is_over(enum tls_status s)
-{
-    return s == TLS_CLOSED || s == TLS_ERROR;
-}
-
 static enum tls_status write_out(struct tcp *t)
 {
     size_t n;
@@ -132,12 +127,12 @@ static void deliver(struct tcp *t, uint8_t *message, size_t len)
     uint16_t tenths;
     if (t->stream.env.peer && q && asked_keepalive(bytes_of(message, len), &tenths))
         idle_told(&t->stream.idle, tenths);
-    if (q)
+    if (q) {
         t->useless = 0;
-    if (q)
         q->reply(q, message, len);
-    else if (len < DNS_HEADER)
+    } else if (len < DNS_HEADER) {
         metric_count(METRIC_UPSTREAM_GARBLED);
+    }
     /* An unknown ID is the late answer of a cancelled query. */
 }
 
@@ -179,8 +174,8 @@ static void on_ready(struct dial *d)
 {
     struct tcp *t = holder_of(d, struct tcp, dial);
     enum tls_status wrote = write_out(t);
-    enum tls_status got = is_over(wrote) ? wrote : read_in(t);
-    if (is_over(got)) {
+    enum tls_status got = tls_is_over(wrote) ? wrote : read_in(t);
+    if (tls_is_over(got)) {
         quiet_cut(&t->quiet);
         break_off(t, true);
         return;

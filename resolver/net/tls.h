@@ -30,6 +30,12 @@ enum tls_use { TLS_FOR_HTTP, TLS_FOR_DNS };
 enum tls_alpn { TLS_ALPN_NONE, TLS_ALPN_H1, TLS_ALPN_H2 };
 enum tls_status { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_ERROR };
 
+/* The connection cannot be used any more. */
+static inline bool tls_is_over(enum tls_status s)
+{
+    return s == TLS_CLOSED || s == TLS_ERROR;
+}
+
 struct tls_conn *tls_accept(struct tls_server *s, int fd, enum tls_use use);
 void tls_conn_free(struct tls_conn **c);
 enum tls_status tls_handshake(struct tls_conn *c);
