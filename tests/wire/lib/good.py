@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import pathlib
 import re
-import select
+import selectors
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -73,8 +73,11 @@ class Keeper:
         if not self.open:
             time.sleep(seconds)
             return
-        ready, _, _ = select.select([c.sock for c in self.open], [], [], seconds)
-        for conn in [c for c in self.open if c.sock in ready]:
+        with selectors.PollSelector() as ready:   # select() takes no descriptor from 1024 on
+            for conn in self.open:
+                ready.register(conn.sock, selectors.EVENT_READ, conn)
+            readable = [key.data for key, _ in ready.select(seconds)]
+        for conn in readable:
             conn.sock.settimeout(0)
             try:
                 while conn.step():
