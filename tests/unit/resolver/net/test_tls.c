@@ -4,6 +4,7 @@
 #include "certs.h"
 #include "rig.h"
 
+#include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
@@ -377,34 +378,51 @@ static void rubbish_fails_and_an_end_is_an_end(void **state)
     tls_server_free(&s);
 }
 
+/* A connection that has nothing special, and its server. */
+struct plain {
+    struct tls_server *server;
+    SSL_CTX *ctx;
+    struct peers l;
+};
+
+static void plain_open(struct plain *p)
+{
+    p->server = load("a.pem", "a.key");
+    p->ctx = SSL_CTX_new(TLS_client_method());
+    peers_open(&p->l, p->server, p->ctx, NULL, NULL, NULL);
+}
+
+static void plain_close(struct plain *p)
+{
+    peers_close(&p->l);
+    SSL_CTX_free(p->ctx);
+    tls_server_free(&p->server);
+}
+
 static void a_record_in_pieces_is_read_when_it_is_whole(void **state)
 {
     (void)state;
-    struct tls_server *s = load("a.pem", "a.key");
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct peers l;
+    struct plain p;
     char buf[64], cipher[1000];
     size_t n;
-    peers_open(&l, s, ctx, NULL, NULL, NULL);
+    plain_open(&p);
     /* Catch what the client sends, and pass it on in pieces. */
     BIO *memory = BIO_new(BIO_s_mem());
-    SSL_set0_wbio(l.client, memory);
-    assert_int_equal(SSL_write(l.client, "one", 3), 3);
-    assert_int_equal(SSL_write(l.client, "two", 3), 3);
+    SSL_set0_wbio(p.l.client, memory);
+    assert_int_equal(SSL_write(p.l.client, "one", 3), 3);
+    assert_int_equal(SSL_write(p.l.client, "two", 3), 3);
     int len = BIO_read(memory, cipher, sizeof cipher);
     int half = len / 2 + 3;
-    assert_int_equal(send(l.fd[1], cipher, (size_t)half, 0), half);
-    assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_DONE);
+    assert_int_equal(send(p.l.fd[1], cipher, (size_t)half, 0), half);
+    assert_int_equal(tls_read(p.l.server, buf, sizeof buf, &n), TLS_DONE);
     assert_memory_equal(buf, "one", 3);
-    assert_true(tls_pending(l.server));
-    assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_WANT_READ);
-    assert_int_equal(send(l.fd[1], cipher + half, (size_t)(len - half), 0), len - half);
-    assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_DONE);
+    assert_true(tls_pending(p.l.server));
+    assert_int_equal(tls_read(p.l.server, buf, sizeof buf, &n), TLS_WANT_READ);
+    assert_int_equal(send(p.l.fd[1], cipher + half, (size_t)(len - half), 0), len - half);
+    assert_int_equal(tls_read(p.l.server, buf, sizeof buf, &n), TLS_DONE);
     assert_memory_equal(buf, "two", 3);
-    assert_false(tls_pending(l.server));
-    peers_close(&l);
-    SSL_CTX_free(ctx);
-    tls_server_free(&s);
+    assert_false(tls_pending(p.l.server));
+    plain_close(&p);
 }
 
 static void update_key(struct peers *l)
@@ -417,45 +435,60 @@ static void update_key(struct peers *l)
 static void key_updates_alone_end_a_connection(void **state)
 {
     (void)state;
-    struct tls_server *s = load("a.pem", "a.key");
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct peers l;
+    struct plain p;
     char buf[64];
     size_t n;
     enum tls_status status = TLS_WANT_READ;
-    peers_open(&l, s, ctx, NULL, NULL, NULL);
+    plain_open(&p);
     for (int i = 1; i <= 5000 && status == TLS_WANT_READ; i++) {
-        update_key(&l);
+        update_key(&p.l);
         if (i % 100 == 0)
-            status = tls_read(l.server, buf, sizeof buf, &n);
+            status = tls_read(p.l.server, buf, sizeof buf, &n);
     }
     assert_int_equal(status, TLS_ERROR);
-    peers_close(&l);
-    SSL_CTX_free(ctx);
-    tls_server_free(&s);
+    plain_close(&p);
 }
 
 static void key_updates_between_data_do_not(void **state)
 {
     (void)state;
-    struct tls_server *s = load("a.pem", "a.key");
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    struct peers l;
+    struct plain p;
     char buf[64];
     size_t n;
-    peers_open(&l, s, ctx, NULL, NULL, NULL);
+    plain_open(&p);
     for (int i = 0; i < 1000; i++) {
         for (int k = 0; k < 3; k++)
-            update_key(&l);
-        assert_int_equal(SSL_write(l.client, "x", 1), 1);
-        assert_int_equal(tls_read(l.server, buf, sizeof buf, &n), TLS_DONE);
+            update_key(&p.l);
+        assert_int_equal(SSL_write(p.l.client, "x", 1), 1);
+        assert_int_equal(tls_read(p.l.server, buf, sizeof buf, &n), TLS_DONE);
         assert_int_equal(n, 1);
-        assert_true(tls_taken(l.server) > 100);
-        assert_int_equal(tls_taken(l.server), 0);
+        assert_true(tls_taken(p.l.server) > 100);
+        assert_int_equal(tls_taken(p.l.server), 0);
     }
-    peers_close(&l);
-    SSL_CTX_free(ctx);
-    tls_server_free(&s);
+    plain_close(&p);
+}
+
+static void fill_socket(int fd)
+{
+    static const char much[4096];
+    while (send(fd, much, sizeof much, MSG_DONTWAIT) > 0) {
+    }
+}
+
+/* OpenSSL has one queue of errors for all that it is asked to do. */
+static void errors_of_others_are_not_its_own(void **state)
+{
+    (void)state;
+    struct plain p;
+    char buf[64];
+    size_t n;
+    plain_open(&p);
+    ERR_raise(ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH);
+    assert_int_equal(tls_read(p.l.server, buf, sizeof buf, &n), TLS_WANT_READ);
+    fill_socket(p.l.fd[0]);
+    ERR_raise(ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH);
+    assert_int_equal(tls_write(p.l.server, "x", 1, &n), TLS_WANT_WRITE);
+    plain_close(&p);
 }
 
 int main(void)
@@ -473,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_record_in_pieces_is_read_when_it_is_whole),
         cmocka_unit_test(key_updates_alone_end_a_connection),
         cmocka_unit_test(key_updates_between_data_do_not),
+        cmocka_unit_test(errors_of_others_are_not_its_own),
     };
     return cmocka_run_group_tests_name("tls", tests, setup, teardown);
 }
