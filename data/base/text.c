@@ -4,18 +4,19 @@
 
 #include <time.h>
 
-static int base64_value(uint8_t c)
-{
-    if ((uint8_t)(c - 'A') < 26)
-        return c - 'A';
-    if ((uint8_t)(c - 'a') < 26)
-        return c - 'a' + 26;
-    if ((uint8_t)(c - '0') < 10)
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
+/* Six bits by their character, of both alphabets. */
+enum { BASE64_VALID = 64 };
+#define FOUR(n, a, b, c, d)                                                                                  \
+    [a] = BASE64_VALID | (n), [b] = BASE64_VALID | ((n) + 1), [c] = BASE64_VALID | ((n) + 2),                \
+    [d] = BASE64_VALID | ((n) + 3)
+static const uint8_t base64_value[256] = {
+    FOUR(0, 'A', 'B', 'C', 'D'),  FOUR(4, 'E', 'F', 'G', 'H'),  FOUR(8, 'I', 'J', 'K', 'L'),
+    FOUR(12, 'M', 'N', 'O', 'P'), FOUR(16, 'Q', 'R', 'S', 'T'), FOUR(20, 'U', 'V', 'W', 'X'),
+    FOUR(24, 'Y', 'Z', 'a', 'b'), FOUR(28, 'c', 'd', 'e', 'f'), FOUR(32, 'g', 'h', 'i', 'j'),
+    FOUR(36, 'k', 'l', 'm', 'n'), FOUR(40, 'o', 'p', 'q', 'r'), FOUR(44, 's', 't', 'u', 'v'),
+    FOUR(48, 'w', 'x', 'y', 'z'), FOUR(52, '0', '1', '2', '3'), FOUR(56, '4', '5', '6', '7'),
+    FOUR(60, '8', '9', '+', '/'), ['-'] = BASE64_VALID | 62,    ['_'] = BASE64_VALID | 63,
+};
 
 static struct bytes base64_strip_padding(struct bytes text)
 {
@@ -24,29 +25,48 @@ static struct bytes base64_strip_padding(struct bytes text)
     return text;
 }
 
+/* Four characters as 24 bits, or -1: one of them stands for nothing. */
+static inline int32_t base64_group(const uint8_t *in)
+{
+    unsigned a = base64_value[in[0]], b = base64_value[in[1]], c = base64_value[in[2]],
+             d = base64_value[in[3]];
+    int32_t bits = (int32_t)((a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63));
+    return a & b & c & d & BASE64_VALID ? bits : -1;
+}
+
+/* The last two or three characters of a text. Left-over bits must be zero, so that every value has one text.
+ */
+static bool base64_rest(const uint8_t *in, size_t n, uint8_t *out)
+{
+    int32_t bits = base64_group((const uint8_t[]){in[0], in[1], n == 3 ? in[2] : 'A', 'A'});
+    if (bits < 0 || bits & (n == 3 ? 0xff : 0xffff))
+        return false;
+    out[0] = (uint8_t)(bits >> 16);
+    if (n == 3)
+        out[1] = (uint8_t)(bits >> 8);
+    return true;
+}
+
 long base64_decode(struct bytes text, uint8_t *out, size_t cap)
 {
     struct bytes core = base64_strip_padding(text);
     if (core.len != text.len && text.len % 4 != 0)
         return -1;
-    if (core.len % 4 == 1 || core.len / 4 * 3 + core.len % 4 * 3 / 4 > cap)
+    size_t rest = core.len % 4, len = core.len / 4 * 3 + rest * 3 / 4;
+    if (rest == 1 || len > cap)
         return -1;
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned held = 0;
-    for (size_t i = 0; i < core.len; i++) {
-        int v = base64_value(core.data[i]);
-        if (v < 0)
+    if (len == 0)
+        return 0;
+    const uint8_t *at = core.data, *end = at + core.len - rest;
+    for (; at < end; at += 4, out += 3) {
+        int32_t bits = base64_group(at);
+        if (bits < 0)
             return -1;
-        bits = bits << 6 | (uint32_t)v;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out[n++] = (uint8_t)(bits >> held);
-        }
+        out[0] = (uint8_t)(bits >> 16);
+        out[1] = (uint8_t)(bits >> 8);
+        out[2] = (uint8_t)bits;
     }
-    /* Left-over bits must be zero, so that every value has one text. */
-    return bits & ((1u << held) - 1) ? -1 : (long)n;
+    return rest && !base64_rest(end, rest, out) ? -1 : (long)len;
 }
 
 size_t base64_len(size_t n)

@@ -17,6 +17,7 @@ static void base64_decodes_strictly(void **state)
     (void)state;
     uint8_t out[16];
     assert_int_equal(decode("", out), 0);
+    assert_int_equal(base64_decode(BYTES_NONE, out, 16), 0);
     assert_int_equal(decode("Zg", out), 1);
     assert_int_equal(decode("Zg==", out), 1);
     assert_int_equal(decode("Zm9v", out), 3);
@@ -27,6 +28,20 @@ static void base64_decodes_strictly(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(decode(bad[i], out), -1);
     assert_int_equal(base64_decode(BYTES_LIT("Zm9v"), out, 2), -1);
+}
+
+static void base64_has_two_alphabets(void **state)
+{
+    (void)state;
+    static const char both[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    uint8_t out[16];
+    for (int at = 0; at < 8; at++)
+        for (int c = 1; c < 256; c++) {
+            char text[] = "AAAAAAAA";
+            text[at] = (char)c;
+            bool known = strchr(both, c) != NULL;
+            assert_int_equal(decode(text, out), known ? 6 : c == '=' && at == 7 ? 5 : -1);
+        }
 }
 
 static void base64_round_trips(void **state)
@@ -105,9 +120,9 @@ static void numbers_have_a_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_decodes_strictly), cmocka_unit_test(base64_round_trips),
-        cmocka_unit_test(hex_both_ways),           cmocka_unit_test(times_are_real_days),
-        cmocka_unit_test(numbers_have_a_bound),
+        cmocka_unit_test(base64_decodes_strictly), cmocka_unit_test(base64_has_two_alphabets),
+        cmocka_unit_test(base64_round_trips),      cmocka_unit_test(hex_both_ways),
+        cmocka_unit_test(times_are_real_days),     cmocka_unit_test(numbers_have_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
