@@ -95,18 +95,26 @@ static struct bytes status_text(unsigned status)
     return BYTES_LIT("500");
 }
 
+/* One that is not worth its place in the table (RFC 7541 6.2.3). */
+static nghttp2_nv passing_field(struct bytes name, struct bytes value)
+{
+    nghttp2_nv f = field(name, value);
+    f.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    return f;
+}
+
 static size_t write_fields(struct h2_stream *s, const struct http_response *r, nghttp2_nv out[6])
 {
     size_t n = 0;
     out[n++] = field(BYTES_LIT(":status"), status_text(r->status));
     if (r->content_type)
         out[n++] = field(BYTES_LIT("content-type"), bytes_str(r->content_type));
-    out[n++] = field(BYTES_LIT("content-length"), http_number((uint32_t)r->body.len, s->length_text));
-    out[n++] = field(BYTES_LIT("cache-control"), http_cache_control(r, s->cache_text));
+    out[n++] = passing_field(BYTES_LIT("content-length"), http_number((uint32_t)r->body.len, s->length_text));
+    out[n++] = passing_field(BYTES_LIT("cache-control"), http_cache_control(r, s->cache_text));
     if (r->allow)
-        out[n++] = field(BYTES_LIT("allow"), bytes_str(r->allow));
+        out[n++] = passing_field(BYTES_LIT("allow"), bytes_str(r->allow));
     if (r->retry_after)
-        out[n++] = field(BYTES_LIT("retry-after"), bytes_str(r->retry_after));
+        out[n++] = passing_field(BYTES_LIT("retry-after"), bytes_str(r->retry_after));
     return n;
 }
 

@@ -227,8 +227,11 @@ static void end_stream(struct client *c, unsigned id, bool good)
 static void take_headers(struct client *c, unsigned id, const uint8_t *block, size_t n)
 {
     size_t at = 0;
-    while (at < n && (block[at] & 0xe0) == 0x20)
-        at++; /* a table of 0 */
+    while (at < n && (block[at] & 0xe0) == 0x20) { /* the size of the table, RFC 7541 6.3 */
+        bool more = (block[at++] & 31) == 31;
+        while (more && at < n)
+            more = block[at++] & 128;
+    }
     bool ok = n > at && (block[at] == 0x88 || (n > at + 4 && memmem(block, n, "200", 3)));
     for (unsigned i = 0; i < STREAMS_MAX; i++)
         if (c->stream[i].id == id)

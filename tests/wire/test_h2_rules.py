@@ -42,7 +42,7 @@ class Raw(attack.Raw):
     """Also keeps what the connection and its streams were sent."""
 
     def __init__(self, *args):
-        self.settings, self.body, self.acks, self.last = {}, {}, 0, None
+        self.settings, self.body, self.blocks, self.acks, self.last = {}, {}, {}, 0, None
         self.pongs, self.window = [], 65535   # what the connection may be sent
         super().__init__(*args)
 
@@ -51,6 +51,8 @@ class Raw(attack.Raw):
             self.acks += 1
         elif kind == SETTINGS:
             self.settings.update(struct.iter_unpack(">HI", payload))
+        elif kind == HEADERS:
+            self.blocks[stream] = payload
         elif kind == DATA:
             self.body[stream] = self.body.get(stream, b"") + payload
         elif kind == GOAWAY:
@@ -388,6 +390,29 @@ def test_compression_errors(raw, bad):
 def test_table_size_update_within_bounds(raw):
     raw.send(frame(HEADERS, WHOLE, 1, b"\x20\x3f\xe1\x07" + GET))
     raw.answered(1)
+
+
+def answers_of(raw, count):
+    """So many in turn on one connection: their fields, and the bytes of each header block."""
+    for stream in range(1, 2 * count, 2):
+        raw.send(get(stream))
+        raw.answered(stream)
+    return [(raw.headers[2 * n + 1], raw.blocks[2 * n + 1]) for n in range(count)]
+
+
+def test_the_media_type_is_spelled_once(open_raw):
+    (first, spelled), *more = answers_of(open_raw(b""), 4)
+    assert first["content-type"] == doh.MEDIA
+    for fields_, again in more:
+        assert set(fields_) == set(first) and fields_["content-type"] == doh.MEDIA
+        assert len(again) <= 20 < len(spelled)
+
+
+def test_a_client_without_a_table_is_spared_ours(open_raw):
+    """RFC 7541 4.2: the table has what the client allows, in which nothing fits."""
+    answers = answers_of(open_raw(setting(attack.HEADER_TABLE_SIZE, 0)), 3)
+    assert all(fields_["content-type"] == doh.MEDIA for fields_, _ in answers)
+    assert all(len(again) >= 30 for _, again in answers)
 
 
 # --- header fields (8.2, 8.3)
