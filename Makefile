@@ -163,7 +163,7 @@ soak: programs test-deps
 	SOAK_SECONDS=$(SOAK_SECONDS) POLYNYA_BUILD=$(abspath $B) /usr/bin/python3 -m pytest -q -s tests/wire/test_soak.py
 
 # CPU time a query, beside other servers; see tests/bench/README.md.
-bench: all bench-deps $B/bench/load
+bench: all bench-deps $B/bench/load $B/bench/bare
 	POLYNYA_BUILD=$B tests/bench/run
 
 # What a full steering list costs; see tests/bench/README.md.

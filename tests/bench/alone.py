@@ -45,8 +45,7 @@ def restart(bench):
 def workers(bench):
     """CPU per query of two workers over that of one: 1 is linear. (Throughput itself needs a third processor.)"""
     some = [bench.start("polynya", f"workers-{count}", workers=count) for count in (1, 2)]
-    requests = bench.calibrate(some[0], "get", (64, 32))
-    one, two = in_turn(lambda server: bench.cached(server, "get", (64, 32), requests), *some)
+    one, two = in_turn(lambda server: bench.cached(server, "get", (64, 32)), *some)
     stop(some)
     print(f"two workers cost {ratio(two, one):.2f} of what one costs, {fits(ratio(two, one), 1.05)}")
 
@@ -58,8 +57,7 @@ def validation(bench):
         costs = in_turn(lambda server: bench.misses(server, bench.count(column), zone), *some)
         on, off = map(statistics.median, costs)
         print(f"validation adds {on - off:.1f} µs a {what} ({on:.1f} − {off:.1f}), {fits(on - off, 200)}")
-    requests = 4 * bench.calibrate(some[1], "get", (4, 32))     # a hit costs little, and 3 % of it have to be told
-    on, off = in_turn(lambda server: bench.cached(server, "get", (4, 32), requests), *some)
+    on, off = in_turn(lambda server: bench.cached(server, "get", (4, 32), longer=4), *some)     # 3 % of little have to be told
     stop(some)
     print(f"with validation a cache hit costs {ratio(on, off):.2f} of what it does without, {fits(ratio(on, off), 1.03)}")
 

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
-from lib.polynya import DAEMON  # noqa: E402
+from lib.polynya import BUILD, DAEMON  # noqa: E402
 from lib.ports import free_port  # noqa: E402
 from lib.process import Program, descendants_of, wait_until  # noqa: E402
 
@@ -34,6 +34,7 @@ class Server:
     trusts = ""         # how the config says, at {dnssec}, that nothing is validated, or everything
     validates = ""
     cannot = ()         # columns of the table
+    canned = False      # knows nothing of DNS, always gives the same bytes
 
     def __init__(self, folder, pair, knot, cpu=None, **how):
         self.dir, self.pair, self.knot, self.how = folder, pair, knot, how
@@ -244,6 +245,7 @@ class Nghttpd(Server):
 
     name, package = "nghttpd", "nghttp2-server"
     cannot = ("misses 8x32", *VALIDATED)
+    canned = True
     body = b""
 
     def prepare(self):
@@ -252,4 +254,16 @@ class Nghttpd(Server):
         return ["nghttpd", "-n1", "-m", str(STREAMS), "-d", self.dir / "root", str(self.port), self.pair.key, self.pair.chain]
 
 
-SERVERS = {s.name: s for s in (Polynya, Dnsdist, Kresd, Unbound, Bind, Nghttpd)}
+class Bare(Server):
+    """The floor beneath: nghttp2, OpenSSL and libev, as little of them as answers at all; see bare.c."""
+
+    name, package = "bare", None
+    cannot = ("misses 8x32", *VALIDATED)
+    canned = True
+    body = b""
+
+    def prepare(self):
+        return [BUILD / "bench/bare", str(self.port), self.pair.chain, self.pair.key, str(len(self.body))]
+
+
+SERVERS = {s.name: s for s in (Polynya, Dnsdist, Kresd, Unbound, Bind, Nghttpd, Bare)}
