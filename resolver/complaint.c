@@ -31,14 +31,18 @@ static enum metric metric_of_dial(enum dial_end why)
     }
 }
 
+static void log_complaint(const struct server *s, const char *event, const char *why, const char *text)
+{
+    char address[SOCK_ADDR_TEXT_MAX];
+    sock_addr_format(&s->address, address);
+    log_warn(event, "server=%s why=%s text=\"%s\"", address, why, text);
+}
+
 /* fault: a number for each kind, see server_may_complain. */
 static void log_fault(struct server *s, const char *event, int fault, const char *why, const char *text)
 {
-    char address[SOCK_ADDR_TEXT_MAX];
-    if (!server_may_complain(s, fault, clock_mono_ms()))
-        return;
-    sock_addr_format(&s->address, address);
-    log_warn(event, "server=%s why=%s text=\"%s\"", address, why, text);
+    if (server_may_complain(s, fault, clock_mono_ms()))
+        log_complaint(s, event, why, text);
 }
 
 /* That a server is not whom we expect is no matter of one name, so there is nothing to wait for; that it
@@ -73,4 +77,18 @@ void complaint_of_https(void *server, enum h2_end why)
         return;
     metric_count(faults[why].metric);
     log_fault(server, "upstream.https", DIAL_ENDS + (int)why, faults[why].name, faults[why].text);
+}
+
+/* Zones can bring it about: it has a time of its own, so that other faults do not make room for more of it.
+ */
+void complaint_of_answer(struct server *s)
+{
+    int64_t now = clock_mono_ms();
+    metric_count(METRIC_UPSTREAM_REFUTED);
+    if (now < s->refute_at)
+        return;
+    s->refute_at = now + SERVER_COMPLAINT;
+    log_complaint(s, "upstream.refuted", "bogus",
+                  "its answer was not to be believed, another server's was: it lies, does not do DNSSEC, or "
+                  "the zone's own servers differ");
 }

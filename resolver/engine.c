@@ -145,10 +145,17 @@ static void engine_watch(struct engine *e)
     ev_timer_start(e->q.loop, &e->cache_timer);
 }
 
-static void *ask_chain(void *self, const struct dns_query *q, chain_reply *replied, void *token)
+static void *ask_chain(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *replied,
+                       void *token)
 {
     struct engine *e = self;
-    return upstream_ask(e->q.upstream, q, replied, token);
+    return upstream_ask(e->q.upstream, q, heard, replied, token);
+}
+
+static void refute(void *self, uint64_t servers)
+{
+    struct engine *e = self;
+    upstream_refuted(e->q.upstream, servers);
 }
 
 static void cancel_chain(void *self, void *asked)
@@ -167,8 +174,12 @@ static bool validate(struct engine *e)
 {
     if (!e->anchors)
         return true;
-    e->validator = validator_new(&(struct chain_options){
-        .anchors = e->anchors, .ask = ask_chain, .cancel = cancel_chain, .now = chain_now, .self = e});
+    e->validator = validator_new(&(struct chain_options){.anchors = e->anchors,
+                                                         .ask = ask_chain,
+                                                         .refuted = refute,
+                                                         .cancel = cancel_chain,
+                                                         .now = chain_now,
+                                                         .self = e});
     return e->validator != NULL;
 }
 

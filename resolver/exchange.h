@@ -18,6 +18,7 @@
 enum {
     EXCHANGE_PROBE_TIME = 2000, /* ms a server on hold has to answer a probe */
     EXCHANGE_TRIES_MAX = 32,
+    EXCHANGE_HEARD_MAX = 3,  /* servers whose answers to one question are looked at, until one is believed */
     EXCHANGE_TCP_EVERY = 3,  /* tries of one server by one lookup */
     EXCHANGE_HEDGE_WIDTH = 3 /* servers a hedge asks at most until one has just proved to be there */
 };
@@ -34,9 +35,10 @@ struct exchange {
     struct pool pool; /* of lookups */
 };
 
-/* As upstream_ask, of the servers in group, which is borrowed. */
+/* As upstream_ask, of the servers in group, which is borrowed; heard's bits go by the order of x->servers. */
 struct upstream_lookup *exchange_start(struct exchange *x, const struct server_group *group,
-                                       const struct dns_query *q, upstream_done *done, void *self);
+                                       const struct dns_query *q, uint64_t *heard, upstream_done *done,
+                                       void *self);
 /* A lookup of one attempt at one server, that nobody waits for; at most one for each server. */
 bool exchange_ask_one(struct exchange *x, struct server *s, const struct dns_query *q);
 /* Ends the lookup at once: done is called, unless why is REASON_COUNT. */

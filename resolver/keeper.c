@@ -201,7 +201,7 @@ static void ask_next(struct keeper *k)
     struct dns_query q = {
         .flags = DNS_RD | DNS_CD, .type = DNS_DNSKEY, .class = DNS_CLASS_IN, .name = k->zone};
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
-    k->lookup = upstream_ask(k->upstream, &q, on_reply, k);
+    k->lookup = upstream_ask(k->upstream, &q, NULL, on_reply, k);
     if (!k->lookup) {
         k->rest = ROLLOVER_ASK_MIN;
         end_round(k);

@@ -28,16 +28,25 @@ int64_t lookup_next_late(const struct upstream_lookup *l)
     return at;
 }
 
+uint64_t lookup_bit(const struct upstream_lookup *l, const struct server *s)
+{
+    return UINT64_C(1) << (s - l->exchange->servers);
+}
+
 /* One for each server of the group, in its order. */
 static void list_candidates(const struct upstream_lookup *l, struct candidate list[SERVERS_MAX])
 {
     server_group_list(l->group, clock_mono_ms(), list);
-    for (unsigned i = 0; i < l->group->count; i++)
+    for (unsigned i = 0; i < l->group->count; i++) {
+        const struct server *s = l->group->server[i];
+        if (l->heard && *l->heard && (list[i].held || *l->heard & lookup_bit(l, s)))
+            list[i].asked = SELECT_EXCLUDED;
         for (unsigned j = 0; j < l->used; j++) {
             const struct attempt *a = &l->attempt[j];
-            if (a->server == l->group->server[i] && list[i].asked != SELECT_EXCLUDED)
+            if (a->server == s && list[i].asked != SELECT_EXCLUDED)
                 list[i].asked = a->excluded ? SELECT_EXCLUDED : list[i].asked + 1;
         }
+    }
 }
 
 struct server *lookup_choose(const struct upstream_lookup *l)

@@ -26,9 +26,13 @@ struct pending_lookup {
     struct dns_query asked; /* what upstreams are asked: with DO and CD if the answer is validated */
     struct validation *validation;
     bool validated;
-    struct ip client; /* who began it */
-    bool wanted;      /* somebody waits for it, or did */
-    bool prefetch;    /* nobody did when it began */
+    uint64_t heard;       /* as upstream_ask has it */
+    uint64_t disbelieved; /* of those, upon whose answers another was asked; the first one's fault is what
+                             waiters are told */
+    unsigned work;        /* that judging them cost */
+    struct ip client;     /* who began it */
+    bool wanted;          /* somebody waits for it, or did */
+    bool prefetch;        /* nobody did when it began */
 };
 
 struct pending {
@@ -132,8 +136,38 @@ static void charge(struct pending_lookup *l, const struct budget *cost)
 {
     const struct pending_options *o = &l->pending->options;
     unsigned work = budget_work(cost);
+    l->work += work;
     if (work && o->charge)
         o->charge(o->self, &l->client, work);
+}
+
+static void on_upstream(void *self, enum reason why, struct bytes reply);
+
+static void fail(struct pending_lookup *l, enum reason why)
+{
+    end(l, l->disbelieved ? l->waiters.late : why, BYTES_NONE);
+}
+
+/* The answer is not to be believed, but another server may have a better one. */
+static void ask_another(struct pending_lookup *l, enum reason why)
+{
+    uint64_t so_far = l->heard;
+    l->upstream = upstream_ask(l->pending->upstream, &l->asked, &l->heard, on_upstream, l);
+    if (!l->upstream) {
+        fail(l, why);
+        return;
+    }
+    metric_count(METRIC_UPSTREAM_DISBELIEVED);
+    if (!l->disbelieved)
+        l->waiters.late = why;
+    l->disbelieved = so_far;
+}
+
+/* Whether another server's answer could be better: not below a name that is bogus itself, and not at any
+ * price. */
+static bool is_hopeless(const struct pending_lookup *l)
+{
+    return l->work > CHAIN_WORK || validator_is_bogus(l->pending->options.validator, &l->query.name);
 }
 
 static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block, size_t len)
@@ -145,10 +179,14 @@ static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block
     if (sound)
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
                     verdict->name_is_signed ? 0 : ANSWER_SIGNED, verdict->ttl_max);
+    if (sound)
+        upstream_refuted(l->pending->upstream, l->disbelieved);
     if (sound || tolerates(l->pending))
         end(l, REASON_OK, as_wanted(l, bytes_of(block, len)));
+    else if (verdict->kind == VERDICT_BOGUS && !is_hopeless(l))
+        ask_another(l, verdict->why);
     else
-        end(l, verdict->why, BYTES_NONE);
+        fail(l, verdict->why);
 }
 
 static void on_upstream(void *self, enum reason why, struct bytes reply)
@@ -158,10 +196,17 @@ static void on_upstream(void *self, enum reason why, struct bytes reply)
     struct bytes block = BYTES_NONE;
     struct verdict verdict;
     l->upstream = NULL;
-    if (why == REASON_OK && !(block = read_answer(l, reply)).len)
-        why = REASON_UPSTREAM_BOGUS;
-    if (why != REASON_OK || !l->validated) {
-        end(l, why, block);
+    if (why != REASON_OK) {
+        fail(l, why);
+        return;
+    }
+    block = read_answer(l, reply);
+    if (!block.len) {
+        ask_another(l, REASON_UPSTREAM_BOGUS);
+        return;
+    }
+    if (!l->validated) {
+        end(l, REASON_OK, block);
         return;
     }
     l->validation =
@@ -182,6 +227,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
     if (!l)
         return NULL;
     *l = (struct pending_lookup){.pending = p, .hash = hash, .key = *key, .query = *q, .client = *client};
+    l->waiters.late = REASON_UPSTREAM_TIMEOUT;
     l->query.question = BYTES_NONE; /* the request's; it may end before we do */
     l->asked = l->query;
     l->validated = p->options.validator && !(q->flags & DNS_CD);
@@ -189,7 +235,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
         l->asked.flags |= DNS_CD; /* RFC 6840 5.9: we judge for ourselves */
         l->asked.edns.present = l->asked.edns.dnssec_ok = true;
     }
-    l->upstream = upstream_ask(p->upstream, &l->asked, on_upstream, l);
+    l->upstream = upstream_ask(p->upstream, &l->asked, &l->heard, on_upstream, l);
     if (!l->upstream) {
         pool_release(&p->pool, l);
         return NULL;

@@ -42,6 +42,7 @@ struct server {
     int64_t tcp_until;   /* until then it is asked over TCP only: it does not keep the case of names */
     int complaint;       /* the latest, as server_may_complain has it */
     int64_t complain_at; /* when the same may be said again */
+    int64_t refute_at;   /* when it may be said again that its answers were not to be believed */
     uint64_t queries, timeouts;
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "data/base/clock.h"
+#include "resolver/complaint.h"
 #include "resolver/explore.h"
 #include "resolver/roster.h"
 
@@ -54,14 +55,23 @@ void upstream_free(struct upstream **u)
     *u = NULL;
 }
 
-struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
-                                     void *self)
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, uint64_t *heard,
+                                     upstream_done *done, void *self)
 {
     if (u->closing)
         return NULL;
     const struct server_group *group = roster_group(&u->roster, q);
-    explore_beside(&u->exchange, group, q);
-    return exchange_start(&u->exchange, group, q, done, self);
+    if (!heard || !*heard)
+        explore_beside(&u->exchange, group, q);
+    return exchange_start(&u->exchange, group, q, heard, done, self);
+}
+
+void upstream_refuted(struct upstream *u, uint64_t servers)
+{
+    struct exchange *x = &u->exchange;
+    for (unsigned i = 0; i < x->server_count; i++)
+        if (servers >> i & 1)
+            complaint_of_answer(&x->servers[i]);
 }
 
 /* The root's rule says nothing of any name. */

@@ -30,9 +30,16 @@ struct upstream *upstream_new(struct ev_loop *loop, const struct conf *conf, con
 /* Lookups under way end with REASON_UPSTREAM_DEAD. */
 void upstream_free(struct upstream **u);
 /* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once,
- * never before this returns; NULL when nothing could be started (no memory): then done is not called. */
-struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, upstream_done *done,
-                                     void *self);
+ * never before this returns; NULL when nothing could be started (no memory): then done is not called.
+ *
+ * heard: servers whose answers to q were heard before, a bit for each, and not believed: others are asked,
+ * but for those on hold, and for the time of one try. NULL is returned if none is left, or EXCHANGE_HEARD_MAX
+ * were heard. Who answers is added before done is called, until when it is borrowed. NULL: nobody is left
+ * out. */
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, uint64_t *heard,
+                                     upstream_done *done, void *self);
+/* Those servers' answers to a question were not to be believed, and another's was: tells the operator. */
+void upstream_refuted(struct upstream *u, uint64_t servers);
 /* All servers that q would be asked of are taken for dead. */
 bool upstream_dead(const struct upstream *u, const struct dns_query *q);
 /* A rule of the operator's says where q is asked: then nothing that is built in about names (local zones,

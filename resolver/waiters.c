@@ -63,8 +63,9 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     int64_t now = clock_mono_ms();
     while (q->oldest && q->oldest->deadline <= now) {
         struct pending_waiter *w = q->oldest;
+        enum reason why = w->group->late;
         leave(w);
-        w->done(w, REASON_UPSTREAM_TIMEOUT, NULL);
+        w->done(w, why, NULL);
     }
     arm(q);
 }

@@ -30,6 +30,7 @@ struct pending_waiter {
 struct waiter_group {
     struct pending_waiter *first;
     unsigned count;
+    enum reason late; /* what those are told whose time is over */
 };
 
 struct waiter_queue {
@@ -43,7 +44,7 @@ struct waiter_queue {
 void waiter_queue_init(struct waiter_queue *q, struct ev_loop *loop, int64_t delay);
 /* It must be empty. */
 void waiter_queue_fini(struct waiter_queue *q);
-/* w->done is set by the caller. After the queue's delay it is told REASON_UPSTREAM_TIMEOUT. */
+/* w->done is set by the caller. After the queue's delay it is told the group's `late`. */
 void waiter_join(struct pending_waiter *w, struct waiter_group *group, struct waiter_queue *queue);
 /* Tells all of the group, those who join it meanwhile too. */
 void waiter_tell_all(struct waiter_group *group, enum reason why, const struct answer *answer);

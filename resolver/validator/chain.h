@@ -3,9 +3,10 @@
  *
  * A name's place follows from its parent's: by the DS there, or the proof that there is none, and by the
  * DNSKEYs that the DS point at. The questions for all names from the last known one down to the wanted one
- * are asked at once, CHAIN_AHEAD levels deep; each is asked once however many wait for it. Everything found
- * is kept for as long as it is valid; failures shortly. A name is bogus if the replies on the way to it cost
- * more than CHAIN_WORK, however little each of them does. Nothing here blocks. */
+ * are asked at once, CHAIN_AHEAD levels deep; each is asked once however many wait for it, and of another
+ * server if the reply is not to be believed. Everything found is kept for as long as it is valid; failures
+ * shortly. A name is bogus if the replies on the way to it cost more than CHAIN_WORK, however little each of
+ * them does. Nothing here blocks. */
 #ifndef POLYNYA_VALIDATOR_CHAIN_H
 #define POLYNYA_VALIDATOR_CHAIN_H
 
@@ -30,8 +31,10 @@ struct chain_options {
     const struct anchors *anchors;
     struct bench *bench;
     /* Asks q (DO and CD set): `reply` is called once with token, not before this returns. NULL: it could not
-     * be asked, and is not called. */
-    void *(*ask)(void *self, const struct dns_query *q, chain_reply *reply, void *token);
+     * be asked, and is not called. heard: as upstream_ask has it. */
+    void *(*ask)(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *reply, void *token);
+    /* Those servers' replies were not to be believed, and another's was. NULL: nobody wants to know. */
+    void (*refuted)(void *self, uint64_t servers);
     /* Ends what ask began. */
     void (*cancel)(void *self, void *asked);
     uint32_t (*now)(void *self); /* Unix seconds */

@@ -36,6 +36,7 @@ static void on_reply(void *token, enum reason why, struct bytes reply)
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
     a->asked = NULL;
     a->done = true;
+    a->came = why == REASON_OK;
     a->why = why;
     if (why == REASON_OK) {
         a->len = answer_build(&q, reply, chain_now(c), &limits, c->block);
@@ -48,21 +49,50 @@ static void on_reply(void *token, enum reason why, struct bytes reply)
     cut_go(a->cut);
 }
 
-static void ask(struct cut *c, struct ask *a, uint16_t type)
+/* False: it cannot be asked. */
+static bool begin(struct cut *c, struct ask *a, uint16_t type)
 {
     struct chain *chain = c->chain;
     struct dns_query q = {.flags = DNS_RD | DNS_CD, .type = type, .class = DNS_CLASS_IN, .name = c->name};
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
+    a->asked = chain->o.ask(chain->o.self, &q, &a->heard, on_reply, a);
+    if (a->asked)
+        metric_count(METRIC_DNSSEC_QUERIES);
+    return a->asked != NULL;
+}
+
+static void ask(struct cut *c, struct ask *a, uint16_t type)
+{
     if (a->begun)
         return;
     a->begun = true;
     a->cut = c;
-    metric_count(METRIC_DNSSEC_QUERIES);
-    a->asked = chain->o.ask(chain->o.self, &q, on_reply, a);
-    if (!a->asked) {
+    if (!begin(c, a, type)) {
         a->done = true;
         a->why = REASON_NO_MEMORY;
     }
+}
+
+/* The reply came, and is not to be believed or not to be read. */
+static bool is_doubtful(const struct ask *a, const struct outcome *o)
+{
+    return a->came && !o->zone && (o->state == ZONE_BOGUS || o->why == REASON_UPSTREAM_BOGUS);
+}
+
+/* Another server may have a better one. False: there is none left to ask. */
+static bool ask_another(struct cut *c, struct ask *a, uint16_t type, const struct outcome *doubt)
+{
+    uint64_t so_far = a->heard;
+    if (budget_work(&c->cost) > CHAIN_WORK || !begin(c, a, type))
+        return false;
+    metric_count(METRIC_UPSTREAM_DISBELIEVED);
+    if (!a->disbelieved)
+        a->doubt = *doubt;
+    a->disbelieved = so_far;
+    a->done = false;
+    free(a->block);
+    a->block = NULL;
+    return true;
 }
 
 static void ask_end(struct chain *c, struct ask *a)
@@ -162,9 +192,34 @@ static bool too_dear(struct cut *c, struct outcome *out)
     return true;
 }
 
+/* The reply is believed: tells of those that were not, once. */
+static void refute_others(const struct cut *c, struct ask *a)
+{
+    const struct chain_options *o = &c->chain->o;
+    if (a->disbelieved && o->refuted)
+        o->refuted(o->self, a->disbelieved);
+    a->disbelieved = 0;
+}
+
+/* Settles what the reply said, unless it is doubtful and another is waited for. */
+static void conclude(struct cut *c, struct ask *a, uint16_t type, uint32_t ttl, struct outcome *o)
+{
+    if (is_doubtful(a, o) && ask_another(c, a, type, o)) {
+        c->ttl = ttl;
+        return;
+    }
+    if (o->zone || (o->state != ZONE_BOGUS && o->state != ZONE_FAILED))
+        refute_others(c, a);
+    else if (a->disbelieved && o->state == ZONE_FAILED)
+        *o = a->doubt;
+    cut_report(c, o);
+    settle(c, o);
+}
+
 void cut_go(struct cut *c)
 {
     struct outcome o = {0};
+    uint32_t ttl = c->ttl;
     if (!c->anchored) {
         if (c->parent)
             return;
@@ -175,13 +230,15 @@ void cut_go(struct cut *c)
         if (!c->ds_found && !c->ds.done)
             return;
         if (!c->ds_found && (too_dear(c, &o) || cut_take_ds(c, &o))) {
-            settle(c, &o);
+            conclude(c, &c->ds, DNS_DS, ttl, &o);
             return;
         }
+        refute_others(c, &c->ds);
     }
     ask(c, &c->keys, DNS_DNSKEY);
     if (!c->keys.done)
         return;
+    ttl = c->ttl;
     cut_take_keys(c, &o);
-    settle(c, &o);
+    conclude(c, &c->keys, DNS_DNSKEY, ttl, &o);
 }

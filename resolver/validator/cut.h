@@ -9,10 +9,22 @@
 #include "data/dns/answer.h"
 #include "resolver/validator/chain.h"
 
+/* What a cut ends as: a zone that was made, or else one to be made. */
+struct outcome {
+    struct zone *zone;
+    enum zone_state state;
+    enum reason why;
+    bool only_the_time; /* is wrong with the keys: see link_verdict */
+};
+
 struct ask {
     struct cut *cut;
-    void *asked; /* NULL: not under way */
+    void *asked;          /* NULL: not under way */
+    uint64_t heard;       /* as upstream_ask has it */
+    uint64_t disbelieved; /* of those, upon whose replies another was asked */
+    struct outcome doubt; /* what the first of them came to */
     bool begun, done;
+    bool came; /* the reply, whatever it is worth */
     enum reason why;
     uint8_t *block;
     size_t len;
@@ -45,13 +57,6 @@ struct chain {
     uint8_t block[ANSWER_BLOCK_MAX];
 };
 
-/* What a cut ends as: a zone that was made, or else one to be made. */
-struct outcome {
-    struct zone *zone;
-    enum zone_state state;
-    enum reason why;
-};
-
 static inline uint32_t chain_now(const struct chain *c)
 {
     return c->o.now(c->o.self);
@@ -76,5 +81,7 @@ void cut_go(struct cut *c);
 bool cut_take_ds(struct cut *c, struct outcome *out);
 /* The same of its keys, which ends it. */
 void cut_take_keys(struct cut *c, struct outcome *out);
+/* Tells the operator if it is a trust anchor that has come out wrong. */
+void cut_report(struct cut *c, const struct outcome *o);
 
 #endif

@@ -24,7 +24,9 @@ static bool open_reply(struct cut *c, const struct ask *a, struct outcome *out)
 static void charge(struct cut *c, const struct link_verdict *v)
 {
     budget_charge(&c->cost, &v->cost);
-    c->ttl = v->ttl_max < c->ttl ? v->ttl_max : c->ttl;
+    /* What did not hold bounds nothing. */
+    if (v->why == REASON_OK && v->ttl_max < c->ttl)
+        c->ttl = v->ttl_max;
 }
 
 bool cut_take_ds(struct cut *c, struct outcome *out)
@@ -83,10 +85,16 @@ void cut_take_keys(struct cut *c, struct outcome *out)
     struct trust trust = {&c->list, trusted, count};
     struct zone *z = judge_keys(chain->o.bench, &c->name, &trust, chain_now(chain), &verdict);
     charge(c, &verdict);
-    if (c->anchored)
-        note_clock(chain, !z && verdict.only_the_time);
-    if (c->anchored && !z)
-        log_warn("dnssec.anchor", "why=\"%s\"", reason_row(verdict.why)->text);
     c->ttl = c->ttl ? c->ttl : 1;
-    *out = (struct outcome){.zone = z, .state = ZONE_BOGUS, .why = verdict.why};
+    *out = (struct outcome){
+        .zone = z, .state = ZONE_BOGUS, .why = verdict.why, .only_the_time = !z && verdict.only_the_time};
+}
+
+void cut_report(struct cut *c, const struct outcome *o)
+{
+    if (!c->anchored || (!o->zone && o->state != ZONE_BOGUS))
+        return;
+    note_clock(c->chain, o->only_the_time);
+    if (!o->zone)
+        log_warn("dnssec.anchor", "why=\"%s\"", reason_row(o->why)->text);
 }

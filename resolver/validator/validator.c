@@ -198,6 +198,14 @@ void validation_cancel(struct validation **x)
     *x = NULL;
 }
 
+bool validator_is_bogus(const struct validator *v, const struct dns_name *name)
+{
+    struct zone *z = chain_known(v->chain, name);
+    bool bogus = z && z->state == ZONE_BOGUS;
+    zone_release(z);
+    return bogus;
+}
+
 bool validator_clock_wrong(const struct validator *v)
 {
     return chain_clock_wrong(v->chain);

@@ -25,6 +25,8 @@ struct validation *validator_check(struct validator *v, const struct dns_query *
                                    struct verdict *verdict, validator_done *done, void *self);
 /* done will not be called. Not from within it. */
 void validation_cancel(struct validation **x);
+/* The name's place is known to be bogus: so are all answers about it. */
+bool validator_is_bogus(const struct validator *v, const struct dns_name *name);
 /* See chain_clock_wrong. */
 bool validator_clock_wrong(const struct validator *v);
 

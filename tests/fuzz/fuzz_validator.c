@@ -2,7 +2,8 @@
 /* Fuzz target: everything that DNSSEC brings in from outside. The first byte says what:
  *
  *   0  a question, the answer to it, and the replies to what the chain of trust asks for: judged from a fixed
- *      root key. A reply is taken for the first question that it has, so their order does not matter.
+ *      root key. A reply is taken for the first question that it has, the second reply to one for another
+ *      server's.
  *   1  records of denial as a zone with good keys would have signed them, and a name to deny.
  *   2  a file of trust anchors, and the file of followed ones.
  *
@@ -23,6 +24,7 @@ struct asked {
     struct dns_query q;
     chain_reply *reply;
     void *token;
+    unsigned turn; /* 0 for the first server, 1 for the second */
     bool live;
 };
 
@@ -39,12 +41,13 @@ static void check(bool ok)
         abort();
 }
 
-static void *ask(void *self, const struct dns_query *q, chain_reply *reply, void *token)
+static void *ask(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *reply, void *token)
 {
     (void)self;
-    if (world.asks == ASKS_MAX)
+    if (world.asks == ASKS_MAX || *heard == 3)
         return NULL;
-    world.asked[world.asks] = (struct asked){*q, reply, token, true};
+    *heard = *heard << 1 | 1; /* of two servers */
+    world.asked[world.asks] = (struct asked){*q, reply, token, *heard == 3, true};
     return &world.asked[world.asks++];
 }
 
@@ -68,19 +71,24 @@ static bool is_about(struct bytes message, const struct dns_query *q)
            name_equal(&name, &q->name) && get_u16(message.data + at) == q->type;
 }
 
-static struct bytes reply_to(const struct dns_query *q)
+/* The second server says the second thing there is about it; if there is none, the same. */
+static struct bytes reply_to(const struct dns_query *q, unsigned turn)
 {
+    struct bytes reply = BYTES_NONE;
     for (unsigned i = 0; i < world.messages; i++)
-        if (is_about(world.message[i], q))
-            return world.message[i];
-    return BYTES_NONE;
+        if (is_about(world.message[i], q)) {
+            reply = world.message[i];
+            if (turn-- == 0)
+                break;
+        }
+    return reply;
 }
 
 static void deliver(void)
 {
     for (unsigned i = 0; i < world.asks; i++) {
         struct asked *a = &world.asked[i];
-        struct bytes reply = reply_to(&a->q);
+        struct bytes reply = reply_to(&a->q, a->turn);
         if (!a->live)
             continue;
         a->live = false;
@@ -118,7 +126,7 @@ static void judge_world(struct dns_query *q)
         &(struct chain_options){.anchors = anchors, .ask = ask, .cancel = cancel, .now = now, .self = NULL});
     check(anchors && v);
     for (int round = 0; round < 2; round++) { /* the second finds all that is known */
-        struct bytes reply = reply_to(q);
+        struct bytes reply = reply_to(q, 0);
         size_t n = reply.len ? answer_build(q, reply, world.now, &limits, block) : 0;
         if (!n)
             break;

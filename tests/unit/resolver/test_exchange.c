@@ -78,7 +78,7 @@ static void begin(struct bench *b)
 {
     struct dns_query q;
     fake_query(&q, "www.example.com");
-    assert_non_null(exchange_start(&b->exchange, &b->group, &q, on_done, b));
+    assert_non_null(exchange_start(&b->exchange, &b->group, &q, NULL, on_done, b));
 }
 
 /* With what is asked beside it, now and then by chance. */
@@ -96,6 +96,37 @@ static void hold(struct server *s)
     s->on_hold = true;
     s->probe_step = SERVER_PROBE_MIN;
     s->probe_at = 0;
+}
+
+/* Each time another server, who is then told to have been heard, until there is none. */
+static void test_who_was_heard_is_not_asked_again(void **state)
+{
+    struct bench *b = *state;
+    struct dns_query q;
+    uint64_t heard = 0;
+    fake_query(&q, "www.example.com");
+    for (unsigned i = 0; i < 2; i++) {
+        assert_non_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+        fake_run(b->loop, &b->done, i + 1);
+        assert_int_equal(b->why, REASON_OK);
+        assert_int_equal(heard, i == 0 ? 1 : 3);
+        assert_int_equal(b->fake[i].udp_queries, 1);
+    }
+    assert_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+    assert_true(link_empty(&b->exchange.lookups));
+    assert_int_equal(b->done, 2);
+}
+
+/* However many there are: they may all say the same. */
+static void test_three_are_heard(void **state)
+{
+    struct bench *b = *state;
+    struct dns_query q;
+    static uint64_t heard = 0x70;
+    fake_query(&q, "www.example.com");
+    assert_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+    heard = 0x30;
+    assert_non_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
 }
 
 static void test_held_server_is_probed_beside(void **state)
@@ -280,6 +311,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(test_who_was_heard_is_not_asked_again),
+        T(test_three_are_heard),
         T(test_held_server_is_probed_beside),
         T(test_silent_probe_leaves_it_held),
         T(test_habits_end),

@@ -83,7 +83,7 @@ static void begin(struct bench *b, const char *name, struct outcome *o)
     struct dns_query q;
     fake_query(&q, name);
     memset(o, 0, sizeof *o);
-    assert_non_null(upstream_ask(b->upstream, &q, on_done, o));
+    assert_non_null(upstream_ask(b->upstream, &q, NULL, on_done, o));
     assert_int_equal(o->done, 0);
 }
 
@@ -130,7 +130,7 @@ static void test_sends_what_was_asked(void **state)
     fake_query(&q, "www.example.com");
     q.flags = DNS_CD;
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true, .udp_size = 4096};
-    assert_non_null(upstream_ask(b->upstream, &q, on_done, &o));
+    assert_non_null(upstream_ask(b->upstream, &q, NULL, on_done, &o));
     fake_run(b->loop, &o.done, 1);
     const uint8_t *sent = b->fake[0].last;
     static const uint8_t opt[] = {0, 0, 41, 1232 >> 8, 1232 & 255, 0, 0, 0x80, 0, 0, 0};
@@ -290,12 +290,12 @@ static void test_signatures_are_asked_for_again(void **state)
     fake_query(&q, "www.example.com");
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
     for (unsigned i = 1; i <= 2; i++) {
-        assert_non_null(upstream_ask(b->upstream, &q, on_done, &o));
+        assert_non_null(upstream_ask(b->upstream, &q, NULL, on_done, &o));
         fake_run(b->loop, &o.done, i);
         assert_int_equal(b->fake[0].udp_queries, 2 * i);
     }
     b->fake[0].way = FAKE_GOOD;
-    assert_non_null(upstream_ask(b->upstream, &q, on_done, &o));
+    assert_non_null(upstream_ask(b->upstream, &q, NULL, on_done, &o));
     fake_run(b->loop, &o.done, 3);
     assert_int_equal(b->fake[0].udp_queries, 5);
     assert_int_equal(b->fake[0].plain_queries, 2);
@@ -595,7 +595,7 @@ static void test_cancel(void **state)
     struct dns_query q;
     open_one(b, FAKE_GOOD);
     fake_query(&q, "www.example.com");
-    struct upstream_lookup *l = upstream_ask(b->upstream, &q, on_done, &o);
+    struct upstream_lookup *l = upstream_ask(b->upstream, &q, NULL, on_done, &o);
     upstream_cancel(&l);
     assert_null(l);
     struct outcome other;
