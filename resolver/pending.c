@@ -176,11 +176,11 @@ static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block
     bool sound = verdict->kind == VERDICT_SECURE || verdict->kind == VERDICT_INSECURE;
     l->validation = NULL;
     charge(l, &verdict->budget);
-    if (sound)
+    if (sound) {
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
                     verdict->name_is_signed ? 0 : ANSWER_SIGNED, verdict->ttl_max);
-    if (sound)
         upstream_refuted(l->pending->upstream, l->disbelieved);
+    }
     if (sound || tolerates(l->pending))
         end(l, REASON_OK, as_wanted(l, bytes_of(block, len)));
     else if (verdict->kind == VERDICT_BOGUS && !is_hopeless(l))

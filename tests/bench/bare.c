@@ -4,7 +4,6 @@
  *
  *   bare PORT CHAIN KEY LENGTH      answers every request with so many bytes, and a max-age */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <ev.h>
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
