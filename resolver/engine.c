@@ -145,11 +145,11 @@ static void engine_watch(struct engine *e)
     ev_timer_start(e->q.loop, &e->cache_timer);
 }
 
-static void *ask_chain(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *replied,
+static void *ask_chain(void *self, const struct dns_query *q, struct hearing *hearing, chain_reply *replied,
                        void *token)
 {
     struct engine *e = self;
-    return upstream_ask(e->q.upstream, q, heard, replied, token);
+    return upstream_ask(e->q.upstream, q, hearing, replied, token);
 }
 
 static void refute(void *self, uint64_t servers)

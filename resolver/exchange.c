@@ -116,8 +116,8 @@ static void on_over(struct attempt *a, uint8_t *reply, size_t len)
     int64_t now = clock_mono_ms();
     for (unsigned i = 0; i < l->used; i++)
         attempt_outrun(&l->attempt[i], now);
-    if (l->heard)
-        *l->heard |= lookup_bit(l, a->server);
+    if (l->hearing)
+        l->hearing->heard |= lookup_bit(l, a->server);
     finish(l, REASON_OK, bytes_of(reply, len));
 }
 
@@ -171,21 +171,26 @@ static struct upstream_lookup *new_lookup(struct exchange *x, const struct serve
 }
 
 struct upstream_lookup *exchange_start(struct exchange *x, const struct server_group *group,
-                                       const struct dns_query *q, uint64_t *heard, upstream_done *done,
-                                       void *self)
+                                       const struct dns_query *q, struct hearing *hearing,
+                                       upstream_done *done, void *self)
 {
     struct upstream_lookup *l = new_lookup(x, group, q, x->tries);
     if (!l)
         return NULL;
     l->done = done;
     l->self = self;
-    l->heard = heard;
-    if (heard && *heard && (__builtin_popcountll(*heard) >= EXCHANGE_HEARD_MAX || !lookup_choose(l))) {
+    l->hearing = hearing;
+    bool again = hearing && hearing->heard;
+    if (again && (__builtin_popcountll(hearing->heard) >= EXCHANGE_HEARD_MAX || !lookup_choose(l))) {
         finish(l, REASON_COUNT, BYTES_NONE);
         return NULL;
     }
+    if (again) {
+        hearing->disbelieved = hearing->heard;
+        metric_count(METRIC_UPSTREAM_DISBELIEVED);
+    }
     l->all_held = server_group_held(group);
-    if (l->all_held || (heard && *heard))
+    if (l->all_held || again)
         l->deadline = clock_mono_ms() + x->try_timeout;
     go_on(l);
     if (l->all_held)

@@ -35,10 +35,11 @@ struct exchange {
     struct pool pool; /* of lookups */
 };
 
-/* As upstream_ask, of the servers in group, which is borrowed; heard's bits go by the order of x->servers. */
+/* As upstream_ask, of the servers in group, which is borrowed; a hearing's bits go by the order of
+ * x->servers. */
 struct upstream_lookup *exchange_start(struct exchange *x, const struct server_group *group,
-                                       const struct dns_query *q, uint64_t *heard, upstream_done *done,
-                                       void *self);
+                                       const struct dns_query *q, struct hearing *hearing,
+                                       upstream_done *done, void *self);
 /* A lookup of one attempt at one server, that nobody waits for; at most one for each server. */
 bool exchange_ask_one(struct exchange *x, struct server *s, const struct dns_query *q);
 /* Ends the lookup at once: done is called, unless why is REASON_COUNT. */

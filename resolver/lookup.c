@@ -36,10 +36,11 @@ uint64_t lookup_bit(const struct upstream_lookup *l, const struct server *s)
 /* One for each server of the group, in its order. */
 static void list_candidates(const struct upstream_lookup *l, struct candidate list[SERVERS_MAX])
 {
+    uint64_t heard = l->hearing ? l->hearing->heard : 0;
     server_group_list(l->group, clock_mono_ms(), list);
     for (unsigned i = 0; i < l->group->count; i++) {
         const struct server *s = l->group->server[i];
-        if (l->heard && *l->heard && (list[i].held || *l->heard & lookup_bit(l, s)))
+        if (heard && (list[i].held || heard & lookup_bit(l, s)))
             list[i].asked = SELECT_EXCLUDED;
         for (unsigned j = 0; j < l->used; j++) {
             const struct attempt *a = &l->attempt[j];

@@ -10,9 +10,9 @@ struct upstream_lookup {
     struct link ring;
     struct exchange *exchange;
     const struct server_group *group;
-    struct server *only; /* a probe or exploration of this server; else NULL */
-    bool all_held;       /* every server was on hold when it began */
-    uint64_t *heard;     /* as upstream_ask has it, or NULL */
+    struct server *only;     /* a probe or exploration of this server; else NULL */
+    bool all_held;           /* every server was on hold when it began */
+    struct hearing *hearing; /* as upstream_ask has it, or NULL */
     struct asked asked;
     uint64_t name_hash;
     upstream_done *done;
@@ -31,7 +31,7 @@ struct attempt *lookup_latest(struct upstream_lookup *l);
 bool lookup_any_open(const struct upstream_lookup *l, bool late);
 /* The earliest time at which an open attempt becomes late; INT64_MAX if none does. */
 int64_t lookup_next_late(const struct upstream_lookup *l);
-/* The server's in `heard`. */
+/* The server's in a hearing. */
 uint64_t lookup_bit(const struct upstream_lookup *l, const struct server *s);
 /* Whom to ask next; NULL if nobody is left. */
 struct server *lookup_choose(const struct upstream_lookup *l);

@@ -26,13 +26,11 @@ struct pending_lookup {
     struct dns_query asked; /* what upstreams are asked: with DO and CD if the answer is validated */
     struct validation *validation;
     bool validated;
-    uint64_t heard;       /* as upstream_ask has it */
-    uint64_t disbelieved; /* of those, upon whose answers another was asked; the first one's fault is what
-                             waiters are told */
-    unsigned work;        /* that judging them cost */
-    struct ip client;     /* who began it */
-    bool wanted;          /* somebody waits for it, or did */
-    bool prefetch;        /* nobody did when it began */
+    struct hearing hearing; /* the fault of the first that was disbelieved is what waiters are told */
+    unsigned work;          /* that judging them cost */
+    struct ip client;       /* who began it */
+    bool wanted;            /* somebody waits for it, or did */
+    bool prefetch;          /* nobody did when it began */
 };
 
 struct pending {
@@ -145,22 +143,17 @@ static void on_upstream(void *self, enum reason why, struct bytes reply);
 
 static void fail(struct pending_lookup *l, enum reason why)
 {
-    end(l, l->disbelieved ? l->waiters.late : why, BYTES_NONE);
+    end(l, l->hearing.disbelieved ? l->waiters.late : why, BYTES_NONE);
 }
 
 /* The answer is not to be believed, but another server may have a better one. */
 static void ask_another(struct pending_lookup *l, enum reason why)
 {
-    uint64_t so_far = l->heard;
-    l->upstream = upstream_ask(l->pending->upstream, &l->asked, &l->heard, on_upstream, l);
-    if (!l->upstream) {
-        fail(l, why);
-        return;
-    }
-    metric_count(METRIC_UPSTREAM_DISBELIEVED);
-    if (!l->disbelieved)
+    if (!l->hearing.disbelieved)
         l->waiters.late = why;
-    l->disbelieved = so_far;
+    l->upstream = upstream_ask(l->pending->upstream, &l->asked, &l->hearing, on_upstream, l);
+    if (!l->upstream)
+        fail(l, why);
 }
 
 /* Whether another server's answer could be better: not below a name that is bogus itself, and not at any
@@ -179,7 +172,7 @@ static void on_verdict(void *self, const struct verdict *verdict, uint8_t *block
     if (sound) {
         answer_mark(block, len, ANSWER_CHECKED | (verdict->kind == VERDICT_SECURE ? ANSWER_SECURE : 0),
                     verdict->name_is_signed ? 0 : ANSWER_SIGNED, verdict->ttl_max);
-        upstream_refuted(l->pending->upstream, l->disbelieved);
+        upstream_refuted(l->pending->upstream, l->hearing.disbelieved);
     }
     if (sound || tolerates(l->pending))
         end(l, REASON_OK, as_wanted(l, bytes_of(block, len)));
@@ -235,7 +228,7 @@ static struct pending_lookup *start(struct pending *p, uint64_t hash, const stru
         l->asked.flags |= DNS_CD; /* RFC 6840 5.9: we judge for ourselves */
         l->asked.edns.present = l->asked.edns.dnssec_ok = true;
     }
-    l->upstream = upstream_ask(p->upstream, &l->asked, &l->heard, on_upstream, l);
+    l->upstream = upstream_ask(p->upstream, &l->asked, &l->hearing, on_upstream, l);
     if (!l->upstream) {
         pool_release(&p->pool, l);
         return NULL;

@@ -55,15 +55,15 @@ void upstream_free(struct upstream **u)
     *u = NULL;
 }
 
-struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, uint64_t *heard,
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, struct hearing *hearing,
                                      upstream_done *done, void *self)
 {
     if (u->closing)
         return NULL;
     const struct server_group *group = roster_group(&u->roster, q);
-    if (!heard || !*heard)
+    if (!hearing || !hearing->heard)
         explore_beside(&u->exchange, group, q);
-    return exchange_start(&u->exchange, group, q, heard, done, self);
+    return exchange_start(&u->exchange, group, q, hearing, done, self);
 }
 
 void upstream_refuted(struct upstream *u, uint64_t servers)

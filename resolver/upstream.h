@@ -16,6 +16,7 @@
 #include "data/conf/conf.h"
 #include "data/dns/msg.h"
 #include "resolver/peers.h"
+#include "resolver/validator/hearing.h"
 
 struct upstream;
 struct upstream_lookup;
@@ -32,11 +33,10 @@ void upstream_free(struct upstream **u);
 /* Asks for q's name, type, DO and CD (lower-cased name; client subnet never). done is called exactly once,
  * never before this returns; NULL when nothing could be started (no memory): then done is not called.
  *
- * heard: servers whose answers to q were heard before, a bit for each, and not believed: others are asked,
- * but for those on hold, and for the time of one try. NULL is returned if none is left, or EXCHANGE_HEARD_MAX
- * were heard. Who answers is added before done is called, until when it is borrowed. NULL: nobody is left
- * out. */
-struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, uint64_t *heard,
+ * hearing: where it has servers, their answers to q were not believed: others are asked, but for those on
+ * hold, and for the time of one try. NULL is returned if none is left, or EXCHANGE_HEARD_MAX were heard. Who
+ * answers is added before done is called, until when it is borrowed. NULL: nobody is left out. */
+struct upstream_lookup *upstream_ask(struct upstream *u, const struct dns_query *q, struct hearing *hearing,
                                      upstream_done *done, void *self);
 /* Those servers' answers to a question were not to be believed, and another's was: tells the operator. */
 void upstream_refuted(struct upstream *u, uint64_t servers);

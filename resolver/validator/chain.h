@@ -11,6 +11,7 @@
 #define POLYNYA_VALIDATOR_CHAIN_H
 
 #include "resolver/validator/anchors.h"
+#include "resolver/validator/hearing.h"
 #include "resolver/validator/judge.h"
 
 enum {
@@ -31,8 +32,9 @@ struct chain_options {
     const struct anchors *anchors;
     struct bench *bench;
     /* Asks q (DO and CD set): `reply` is called once with token, not before this returns. NULL: it could not
-     * be asked, and is not called. heard: as upstream_ask has it. */
-    void *(*ask)(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *reply, void *token);
+     * be asked, and is not called. hearing: as upstream_ask has it. */
+    void *(*ask)(void *self, const struct dns_query *q, struct hearing *hearing, chain_reply *reply,
+                 void *token);
     /* Those servers' replies were not to be believed, and another's was. NULL: nobody wants to know. */
     void (*refuted)(void *self, uint64_t servers);
     /* Ends what ask began. */

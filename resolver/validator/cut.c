@@ -55,7 +55,7 @@ static bool begin(struct cut *c, struct ask *a, uint16_t type)
     struct chain *chain = c->chain;
     struct dns_query q = {.flags = DNS_RD | DNS_CD, .type = type, .class = DNS_CLASS_IN, .name = c->name};
     q.edns = (struct dns_edns){.present = true, .dnssec_ok = true};
-    a->asked = chain->o.ask(chain->o.self, &q, &a->heard, on_reply, a);
+    a->asked = chain->o.ask(chain->o.self, &q, &a->hearing, on_reply, a);
     if (a->asked)
         metric_count(METRIC_DNSSEC_QUERIES);
     return a->asked != NULL;
@@ -82,13 +82,10 @@ static bool is_doubtful(const struct ask *a, const struct outcome *o)
 /* Another server may have a better one. False: there is none left to ask. */
 static bool ask_another(struct cut *c, struct ask *a, uint16_t type, const struct outcome *doubt)
 {
-    uint64_t so_far = a->heard;
+    if (!a->hearing.disbelieved)
+        a->doubt = *doubt;
     if (budget_work(&c->cost) > CHAIN_WORK || !begin(c, a, type))
         return false;
-    metric_count(METRIC_UPSTREAM_DISBELIEVED);
-    if (!a->disbelieved)
-        a->doubt = *doubt;
-    a->disbelieved = so_far;
     a->done = false;
     free(a->block);
     a->block = NULL;
@@ -196,9 +193,9 @@ static bool too_dear(struct cut *c, struct outcome *out)
 static void refute_others(const struct cut *c, struct ask *a)
 {
     const struct chain_options *o = &c->chain->o;
-    if (a->disbelieved && o->refuted)
-        o->refuted(o->self, a->disbelieved);
-    a->disbelieved = 0;
+    if (a->hearing.disbelieved && o->refuted)
+        o->refuted(o->self, a->hearing.disbelieved);
+    a->hearing.disbelieved = 0;
 }
 
 /* Settles what the reply said, unless it is doubtful and another is waited for. */
@@ -210,7 +207,7 @@ static void conclude(struct cut *c, struct ask *a, uint16_t type, uint32_t ttl, 
     }
     if (o->zone || (o->state != ZONE_BOGUS && o->state != ZONE_FAILED))
         refute_others(c, a);
-    else if (a->disbelieved && o->state == ZONE_FAILED)
+    else if (a->hearing.disbelieved && o->state == ZONE_FAILED)
         *o = a->doubt;
     cut_report(c, o);
     settle(c, o);

@@ -19,10 +19,9 @@ struct outcome {
 
 struct ask {
     struct cut *cut;
-    void *asked;          /* NULL: not under way */
-    uint64_t heard;       /* as upstream_ask has it */
-    uint64_t disbelieved; /* of those, upon whose replies another was asked */
-    struct outcome doubt; /* what the first of them came to */
+    void *asked; /* NULL: not under way */
+    struct hearing hearing;
+    struct outcome doubt; /* what the first reply that was disbelieved came to */
     bool begun, done;
     bool came; /* the reply, whatever it is worth */
     enum reason why;

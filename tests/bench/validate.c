@@ -35,12 +35,13 @@ static struct {
 static const struct answer_limits limits = {86400, 0, 3600};
 static uint8_t block[ANSWER_BLOCK_MAX], plain[ANSWER_BLOCK_MAX];
 
-static void *ask(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *reply, void *token)
+static void *ask(void *self, const struct dns_query *q, struct hearing *hearing, chain_reply *reply,
+                 void *token)
 {
     (void)self;
-    if (world.asks == ASKS_MAX || *heard)
+    if (world.asks == ASKS_MAX || hearing->heard)
         return NULL;
-    *heard = 1; /* the only server */
+    hearing->heard = 1; /* the only server */
     world.asked[world.asks].q = *q;
     world.asked[world.asks].reply = reply;
     world.asked[world.asks].token = token;

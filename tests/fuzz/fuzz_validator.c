@@ -41,13 +41,14 @@ static void check(bool ok)
         abort();
 }
 
-static void *ask(void *self, const struct dns_query *q, uint64_t *heard, chain_reply *reply, void *token)
+static void *ask(void *self, const struct dns_query *q, struct hearing *hearing, chain_reply *reply,
+                 void *token)
 {
     (void)self;
-    if (world.asks == ASKS_MAX || *heard == 3)
+    if (world.asks == ASKS_MAX || hearing->heard == 3)
         return NULL;
-    *heard = *heard << 1 | 1; /* of two servers */
-    world.asked[world.asks] = (struct asked){*q, reply, token, *heard == 3, true};
+    *hearing = (struct hearing){hearing->heard << 1 | 1, hearing->heard}; /* of two servers */
+    world.asked[world.asks] = (struct asked){*q, reply, token, hearing->heard == 3, true};
     return &world.asked[world.asks++];
 }
 

@@ -103,16 +103,17 @@ static void test_who_was_heard_is_not_asked_again(void **state)
 {
     struct bench *b = *state;
     struct dns_query q;
-    uint64_t heard = 0;
+    struct hearing hearing = {0};
     fake_query(&q, "www.example.com");
     for (unsigned i = 0; i < 2; i++) {
-        assert_non_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+        assert_non_null(exchange_start(&b->exchange, &b->group, &q, &hearing, on_done, b));
         fake_run(b->loop, &b->done, i + 1);
         assert_int_equal(b->why, REASON_OK);
-        assert_int_equal(heard, i == 0 ? 1 : 3);
+        assert_int_equal(hearing.heard, i == 0 ? 1 : 3);
+        assert_int_equal(hearing.disbelieved, i);
         assert_int_equal(b->fake[i].udp_queries, 1);
     }
-    assert_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+    assert_null(exchange_start(&b->exchange, &b->group, &q, &hearing, on_done, b));
     assert_true(link_empty(&b->exchange.lookups));
     assert_int_equal(b->done, 2);
 }
@@ -122,11 +123,11 @@ static void test_three_are_heard(void **state)
 {
     struct bench *b = *state;
     struct dns_query q;
-    static uint64_t heard = 0x70;
+    static struct hearing hearing = {.heard = 0x70};
     fake_query(&q, "www.example.com");
-    assert_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
-    heard = 0x30;
-    assert_non_null(exchange_start(&b->exchange, &b->group, &q, &heard, on_done, b));
+    assert_null(exchange_start(&b->exchange, &b->group, &q, &hearing, on_done, b));
+    hearing.heard = 0x30;
+    assert_non_null(exchange_start(&b->exchange, &b->group, &q, &hearing, on_done, b));
 }
 
 static void test_held_server_is_probed_beside(void **state)
